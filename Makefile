@@ -1,0 +1,58 @@
+# Everything that is done to this repository by hand or by CI, in few verbs.
+# `make` alone lists them.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help build run test race lint generate bench clean ci
+
+# Packages in which several goroutines share state. The others gain nothing
+# from the race detector and cost minutes under it.
+CONCURRENT := ./cluster/... ./rpc/... ./sdk/... ./statemachine/...
+
+TOOL := go tool -modfile=tools/go.mod
+BUF  := tools/buf/node_modules/.bin/buf
+
+# Own code: what `go list` sees, without what is generated.
+GOFILES = $$(git ls-files --cached --others --exclude-standard '*.go' ':!proto/gen')
+
+help: ## List the verbs
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Build the static binary bin/conclave
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/conclave ./cmd/conclave
+
+run: ## Start a single node that keeps its data in ./default.conclave
+	go run ./cmd/conclave server
+
+test: ## Run all tests
+	go test -p 2 -timeout 8m ./...
+
+race: ## Run the tests of the concurrent packages under the race detector
+	CGO_ENABLED=1 go test -race -short -p 2 -timeout 8m $$(for p in $(CONCURRENT); do [ ! -d "$${p%/...}" ] || echo "$$p"; done)
+
+lint: $(BUF) ## Check format, protos, go vet, staticcheck and the rules in internal/lint
+	@unformatted=$$(gofmt -l $(GOFILES)); [ -z "$$unformatted" ] || { echo "not gofmt'ed: $$unformatted"; exit 1; }
+	$(BUF) lint
+	$(BUF) format --diff --exit-code >/dev/null
+	go vet ./...
+	$(TOOL) staticcheck ./...
+	go test -count=1 ./internal/lint
+
+generate: $(BUF) ## Generate the Go code in proto/gen from proto/conclave
+	$(BUF) generate
+	$(BUF) generate --template buf.gen.vt.yaml
+
+bench: ## Run the Go benchmarks
+	go test -run '^$$' -bench . -benchmem ./benchmarks/...
+
+clean: ## Remove what was built; data directories stay
+	rm -rf bin tools/buf/node_modules
+
+ci: ## Do what CI does
+	.ci/run
+
+# npm carries buf as a prebuilt binary: no install script runs.
+$(BUF): tools/buf/package-lock.json
+	npm ci --prefix tools/buf --ignore-scripts --no-audit --no-fund
+	touch $@
