@@ -1,0 +1,80 @@
+package recipes
+
+import (
+	"github.com/conclavehq/conclave/internal/keys"
+	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
+)
+
+// Clock is log-clock time in milliseconds. It only moves while a leader
+// commits batches, and never backwards.
+type Clock int64
+
+// Revision counts the write transactions of a namespace. Tokens, terms,
+// receipts and tickets are revisions.
+type Revision int64
+
+// Reader is what a query may see: one namespace at one moment.
+//
+// A value that a Reader returns must not be changed, and is valid until the
+// query or command ends. A failed read of the disk makes Get answer nil and
+// Scan stop; the owner of the Reader then discards the outcome (a replica that
+// cannot read its disk stops), so rules need not handle it.
+type Reader interface {
+	// Namespace is the namespace that the rule works in.
+	Namespace() keys.Namespace
+	// Clock is the log clock: the batch's when applying, else the last applied.
+	Clock() Clock
+	// Revision is the namespace's current revision, including the one that the
+	// running command has taken.
+	Revision() Revision
+	// Get returns the record at key, nil if there is none. It sees the running
+	// command's own changes.
+	Get(key []byte) []byte
+	// Scan calls visit for the records in [from, to) in key order until it
+	// returns false. The rule must not change the scanned range meanwhile.
+	Scan(from, to []byte, visit func(key, value []byte) bool)
+
+	// KV reads.
+
+	// Current returns the current version of a key, or nil.
+	Current(key []byte) *logv1.KeyValue
+	// Range answers a range read; a refusal is COMPACTED or FUTURE_REVISION.
+	Range(q *logv1.Range) (*logv1.RangeResult, *logv1.Refusal)
+	// Compacted is the revision below which history is forgotten; -1 if it
+	// never was.
+	Compacted() Revision
+}
+
+// Tx is what a command may see and change. All of a command's changes are
+// committed together with the rest of its batch, or, if the rule returns a
+// refusal, not at all: the caller rolls them back.
+type Tx interface {
+	Reader
+	// WallMS is the leader's wall clock for showing to humans (Unix ms).
+	WallMS() int64
+	// NextRevision takes the command's revision. Further calls in the same
+	// command return the same one.
+	NextRevision() Revision
+	// Set writes a record; the tx keeps both slices.
+	Set(key, value []byte)
+	// Delete removes a record, if it is there.
+	Delete(key []byte)
+	// Emit tells subscribers of every replica after the commit. The tx fills
+	// in namespace and revision.
+	Emit(event *logv1.Event)
+	// Mark and Rollback undo a part of a command: everything since the mark
+	// goes, events and a taken revision too.
+	Mark() int
+	Rollback(mark int)
+
+	// KV writes. They take the command's revision and emit the KV events. The
+	// rules in kv.go have checked everything before they call them.
+
+	// PutKey writes a version of a key and returns the version before, if any.
+	PutKey(key, value []byte, leaseID int64) *logv1.KeyValue
+	// DeleteKeys deletes the keys in [key, rangeEnd) (one key if rangeEnd is
+	// empty, no upper bound if it is one zero byte) and returns what they were.
+	DeleteKeys(key, rangeEnd []byte) []*logv1.KeyValue
+	// CompactTo forgets history before rev and returns how many versions went.
+	CompactTo(rev Revision) int64
+}
