@@ -34,7 +34,7 @@ race: ## Run the tests of the concurrent packages under the race detector
 lint: $(BUF) ## Check format, protos, go vet, staticcheck and the rules in internal/lint
 	@unformatted=$$(gofmt -l $(GOFILES)); [ -z "$$unformatted" ] || { echo "not gofmt'ed: $$unformatted"; exit 1; }
 	$(BUF) lint
-	$(BUF) format --diff --exit-code >/dev/null
+	$(BUF) format --diff --exit-code
 	go vet ./...
 	$(TOOL) staticcheck ./...
 	go test -count=1 ./internal/lint
