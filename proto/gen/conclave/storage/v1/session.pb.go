@@ -95,8 +95,11 @@ type TicketRecord struct {
 	Token  int64  `protobuf:"varint,2,opt,name=token,proto3" json:"token,omitempty"`
 	Detail string `protobuf:"bytes,3,opt,name=detail,proto3" json:"detail,omitempty"`
 	// GRANTED to a worker: the queue and the jobs.
-	Queue         string   `protobuf:"bytes,4,opt,name=queue,proto3" json:"queue,omitempty"`
-	JobIds        []uint64 `protobuf:"varint,5,rep,packed,name=job_ids,json=jobIds,proto3" json:"job_ids,omitempty"`
+	Queue  string   `protobuf:"bytes,4,opt,name=queue,proto3" json:"queue,omitempty"`
+	JobIds []uint64 `protobuf:"varint,5,rep,packed,name=job_ids,json=jobIds,proto3" json:"job_ids,omitempty"`
+	// WAITING in an election: the candidate's priority, which is part of the
+	// key of its place in line.
+	Priority      int32 `protobuf:"varint,6,opt,name=priority,proto3" json:"priority,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -166,12 +169,22 @@ func (x *TicketRecord) GetJobIds() []uint64 {
 	return nil
 }
 
+func (x *TicketRecord) GetPriority() int32 {
+	if x != nil {
+		return x.Priority
+	}
+	return 0
+}
+
 // DedupeClientRecord is what is known about a client that sends request ids.
 type DedupeClientRecord struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	DoneBelow     uint64                 `protobuf:"varint,1,opt,name=done_below,json=doneBelow,proto3" json:"done_below,omitempty"`
-	SeenMs        int64                  `protobuf:"varint,2,opt,name=seen_ms,json=seenMs,proto3" json:"seen_ms,omitempty"`
-	Stored        uint64                 `protobuf:"varint,3,opt,name=stored,proto3" json:"stored,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	DoneBelow uint64                 `protobuf:"varint,1,opt,name=done_below,json=doneBelow,proto3" json:"done_below,omitempty"`
+	// Log clock of its last request.
+	SeenMs int64 `protobuf:"varint,2,opt,name=seen_ms,json=seenMs,proto3" json:"seen_ms,omitempty"`
+	// How many of its results are kept, and how long they are together.
+	Stored        uint64 `protobuf:"varint,3,opt,name=stored,proto3" json:"stored,omitempty"`
+	StoredBytes   uint64 `protobuf:"varint,4,opt,name=stored_bytes,json=storedBytes,proto3" json:"stored_bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -227,6 +240,13 @@ func (x *DedupeClientRecord) GetStored() uint64 {
 	return 0
 }
 
+func (x *DedupeClientRecord) GetStoredBytes() uint64 {
+	if x != nil {
+		return x.StoredBytes
+	}
+	return 0
+}
+
 var File_conclave_storage_v1_session_proto protoreflect.FileDescriptor
 
 const file_conclave_storage_v1_session_proto_rawDesc = "" +
@@ -236,18 +256,20 @@ const file_conclave_storage_v1_session_proto_rawDesc = "" +
 	"\x06ttl_ms\x18\x01 \x01(\x03R\x05ttlMs\x12)\n" +
 	"\x04card\x18\x02 \x01(\v2\x15.conclave.log.v1.CardR\x04card\x12\x1d\n" +
 	"\n" +
-	"granted_ms\x18\x03 \x01(\x03R\tgrantedMs\"\xa5\x01\n" +
+	"granted_ms\x18\x03 \x01(\x03R\tgrantedMs\"\xc1\x01\n" +
 	"\fTicketRecord\x128\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x1e.conclave.log.v1.TicketOutcomeR\aoutcome\x12\x14\n" +
 	"\x05token\x18\x02 \x01(\x03R\x05token\x12\x16\n" +
 	"\x06detail\x18\x03 \x01(\tR\x06detail\x12\x14\n" +
 	"\x05queue\x18\x04 \x01(\tR\x05queue\x12\x17\n" +
-	"\ajob_ids\x18\x05 \x03(\x04R\x06jobIds\"d\n" +
+	"\ajob_ids\x18\x05 \x03(\x04R\x06jobIds\x12\x1a\n" +
+	"\bpriority\x18\x06 \x01(\x05R\bpriority\"\x87\x01\n" +
 	"\x12DedupeClientRecord\x12\x1d\n" +
 	"\n" +
 	"done_below\x18\x01 \x01(\x04R\tdoneBelow\x12\x17\n" +
 	"\aseen_ms\x18\x02 \x01(\x03R\x06seenMs\x12\x16\n" +
-	"\x06stored\x18\x03 \x01(\x04R\x06storedB\xdd\x01\n" +
+	"\x06stored\x18\x03 \x01(\x04R\x06stored\x12!\n" +
+	"\fstored_bytes\x18\x04 \x01(\x04R\vstoredBytesB\xdd\x01\n" +
 	"\x17com.conclave.storage.v1B\fSessionProtoP\x01ZFgithub.com/conclavehq/conclave/proto/gen/conclave/storage/v1;storagev1\xa2\x02\x03CSX\xaa\x02\x13Conclave.Storage.V1\xca\x02\x13Conclave\\Storage\\V1\xe2\x02\x1fConclave\\Storage\\V1\\GPBMetadata\xea\x02\x15Conclave::Storage::V1b\x06proto3"
 
 var (

@@ -54,6 +54,7 @@ func (m *TicketRecord) CloneVT() *TicketRecord {
 	r.Token = m.Token
 	r.Detail = m.Detail
 	r.Queue = m.Queue
+	r.Priority = m.Priority
 	if rhs := m.JobIds; rhs != nil {
 		tmpContainer := make([]uint64, len(rhs))
 		copy(tmpContainer, rhs)
@@ -78,6 +79,7 @@ func (m *DedupeClientRecord) CloneVT() *DedupeClientRecord {
 	r.DoneBelow = m.DoneBelow
 	r.SeenMs = m.SeenMs
 	r.Stored = m.Stored
+	r.StoredBytes = m.StoredBytes
 	if len(m.unknownFields) > 0 {
 		r.unknownFields = make([]byte, len(m.unknownFields))
 		copy(r.unknownFields, m.unknownFields)
@@ -145,6 +147,9 @@ func (this *TicketRecord) EqualVT(that *TicketRecord) bool {
 			return false
 		}
 	}
+	if this.Priority != that.Priority {
+		return false
+	}
 	return string(this.unknownFields) == string(that.unknownFields)
 }
 
@@ -168,6 +173,9 @@ func (this *DedupeClientRecord) EqualVT(that *DedupeClientRecord) bool {
 		return false
 	}
 	if this.Stored != that.Stored {
+		return false
+	}
+	if this.StoredBytes != that.StoredBytes {
 		return false
 	}
 	return string(this.unknownFields) == string(that.unknownFields)
@@ -275,6 +283,11 @@ func (m *TicketRecord) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Priority != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Priority))
+		i--
+		dAtA[i] = 0x30
+	}
 	if len(m.JobIds) > 0 {
 		var pksize2 int
 		for _, num := range m.JobIds {
@@ -352,6 +365,11 @@ func (m *DedupeClientRecord) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.StoredBytes != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.StoredBytes))
+		i--
+		dAtA[i] = 0x20
+	}
 	if m.Stored != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Stored))
 		i--
@@ -423,6 +441,9 @@ func (m *TicketRecord) SizeVT() (n int) {
 		}
 		n += 1 + protohelpers.SizeOfVarint(uint64(l)) + l
 	}
+	if m.Priority != 0 {
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.Priority))
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -441,6 +462,9 @@ func (m *DedupeClientRecord) SizeVT() (n int) {
 	}
 	if m.Stored != 0 {
 		n += 1 + protohelpers.SizeOfVarint(uint64(m.Stored))
+	}
+	if m.StoredBytes != 0 {
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.StoredBytes))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -786,6 +810,25 @@ func (m *TicketRecord) UnmarshalVT(dAtA []byte) error {
 			} else {
 				return fmt.Errorf("proto: wrong wireType = %d for field JobIds", wireType)
 			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Priority", wireType)
+			}
+			m.Priority = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Priority |= int32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
@@ -890,6 +933,25 @@ func (m *DedupeClientRecord) UnmarshalVT(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.Stored |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field StoredBytes", wireType)
+			}
+			m.StoredBytes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.StoredBytes |= uint64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
