@@ -62,6 +62,7 @@ const (
 
 	NodeRecord      Table = 0x70 // name
 	NamespaceRecord Table = 0x71 // name
+	SystemRecord    Table = 0x72 // no column: one record
 )
 
 // Residence says where a table's records are kept.

@@ -1627,11 +1627,13 @@ func (x *GetJobResult) GetJob() *JobInfo {
 // PeekJobs is a query for the jobs of a queue in one state, in claim order
 // for ready ones, by id for the others.
 type PeekJobs struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Queue         string                 `protobuf:"bytes,1,opt,name=queue,proto3" json:"queue,omitempty"`
-	State         JobState               `protobuf:"varint,2,opt,name=state,proto3,enum=conclave.log.v1.JobState" json:"state,omitempty"`
-	AfterJobId    uint64                 `protobuf:"varint,3,opt,name=after_job_id,json=afterJobId,proto3" json:"after_job_id,omitempty"`
-	Limit         int32                  `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Queue      string                 `protobuf:"bytes,1,opt,name=queue,proto3" json:"queue,omitempty"`
+	State      JobState               `protobuf:"varint,2,opt,name=state,proto3,enum=conclave.log.v1.JobState" json:"state,omitempty"`
+	AfterJobId uint64                 `protobuf:"varint,3,opt,name=after_job_id,json=afterJobId,proto3" json:"after_job_id,omitempty"`
+	Limit      int32                  `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	// READY: the priority of after_job_id, used when that job is gone.
+	AfterPriority int32 `protobuf:"varint,5,opt,name=after_priority,json=afterPriority,proto3" json:"after_priority,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1690,6 +1692,13 @@ func (x *PeekJobs) GetAfterJobId() uint64 {
 func (x *PeekJobs) GetLimit() int32 {
 	if x != nil {
 		return x.Limit
+	}
+	return 0
+}
+
+func (x *PeekJobs) GetAfterPriority() int32 {
+	if x != nil {
+		return x.AfterPriority
 	}
 	return 0
 }
@@ -2217,13 +2226,14 @@ const file_conclave_log_v1_queue_proto_rawDesc = "" +
 	"\x05queue\x18\x01 \x01(\tR\x05queue\x12\x15\n" +
 	"\x06job_id\x18\x02 \x01(\x04R\x05jobId\":\n" +
 	"\fGetJobResult\x12*\n" +
-	"\x03job\x18\x01 \x01(\v2\x18.conclave.log.v1.JobInfoR\x03job\"\x89\x01\n" +
+	"\x03job\x18\x01 \x01(\v2\x18.conclave.log.v1.JobInfoR\x03job\"\xb0\x01\n" +
 	"\bPeekJobs\x12\x14\n" +
 	"\x05queue\x18\x01 \x01(\tR\x05queue\x12/\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x19.conclave.log.v1.JobStateR\x05state\x12 \n" +
 	"\fafter_job_id\x18\x03 \x01(\x04R\n" +
 	"afterJobId\x12\x14\n" +
-	"\x05limit\x18\x04 \x01(\x05R\x05limit\"R\n" +
+	"\x05limit\x18\x04 \x01(\x05R\x05limit\x12%\n" +
+	"\x0eafter_priority\x18\x05 \x01(\x05R\rafterPriority\"R\n" +
 	"\x0ePeekJobsResult\x12,\n" +
 	"\x04jobs\x18\x01 \x03(\v2\x18.conclave.log.v1.JobInfoR\x04jobs\x12\x12\n" +
 	"\x04more\x18\x02 \x01(\bR\x04more\"\x8f\x03\n" +

@@ -531,6 +531,7 @@ func (m *PeekJobs) CloneVT() *PeekJobs {
 	r.State = m.State
 	r.AfterJobId = m.AfterJobId
 	r.Limit = m.Limit
+	r.AfterPriority = m.AfterPriority
 	if len(m.unknownFields) > 0 {
 		r.unknownFields = make([]byte, len(m.unknownFields))
 		copy(r.unknownFields, m.unknownFields)
@@ -1366,6 +1367,9 @@ func (this *PeekJobs) EqualVT(that *PeekJobs) bool {
 		return false
 	}
 	if this.Limit != that.Limit {
+		return false
+	}
+	if this.AfterPriority != that.AfterPriority {
 		return false
 	}
 	return string(this.unknownFields) == string(that.unknownFields)
@@ -2924,6 +2928,11 @@ func (m *PeekJobs) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.AfterPriority != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.AfterPriority))
+		i--
+		dAtA[i] = 0x28
+	}
 	if m.Limit != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Limit))
 		i--
@@ -3849,6 +3858,9 @@ func (m *PeekJobs) SizeVT() (n int) {
 	}
 	if m.Limit != 0 {
 		n += 1 + protohelpers.SizeOfVarint(uint64(m.Limit))
+	}
+	if m.AfterPriority != 0 {
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.AfterPriority))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -7678,6 +7690,25 @@ func (m *PeekJobs) UnmarshalVT(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.Limit |= int32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field AfterPriority", wireType)
+			}
+			m.AfterPriority = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.AfterPriority |= int32(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
