@@ -1,0 +1,208 @@
+package transport
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// magic opens a Raft connection. No HTTP request and no TLS record starts so.
+const magic = "CNCLVR1\n"
+
+const (
+	minAcceptBackoff = 5 * time.Millisecond
+	maxAcceptBackoff = time.Second
+)
+
+// Mux shares the peer port between Raft connections and HTTP. It runs from
+// [Listen] to Close, also while no Raft transport is attached: HTTP works before
+// Raft does.
+type Mux struct {
+	cfg   MuxConfig
+	log   zerolog.Logger
+	http  *httpListener
+	slots chan struct{} // one token per connection in its handshake
+	done  chan struct{} // closed by Close
+	wg    sync.WaitGroup
+
+	listeners []net.Listener
+
+	mu struct {
+		sync.Mutex
+		closed bool
+		conns  map[*muxConn]struct{} // every open connection, HTTP included
+		raft   *Transport            // nil while Raft is not running
+	}
+}
+
+// Listen starts serving the listeners, which the Mux owns from now on. A
+// listener may be wrapped in TLS: the TLS handshake then runs in the
+// connection's own goroutine, under the same deadline.
+func Listen(cfg MuxConfig, listeners ...net.Listener) (*Mux, error) {
+	if len(listeners) == 0 {
+		return nil, errors.New("transport: no listener for the peer port")
+	}
+	m := &Mux{
+		cfg:       cfg.withDefaults(),
+		log:       quiet(cfg.Log),
+		done:      make(chan struct{}),
+		listeners: listeners,
+	}
+	m.slots = make(chan struct{}, m.cfg.MaxHandshakes)
+	m.http = newHTTPListener(listeners[0].Addr(), m.done)
+	m.mu.conns = make(map[*muxConn]struct{})
+
+	for _, ln := range listeners {
+		m.wg.Go(func() { m.accept(ln) })
+	}
+	return m, nil
+}
+
+// HTTP returns the listener of everything that is not Raft. The caller runs an
+// http.Server on it, with timeouts of its own.
+func (m *Mux) HTTP() net.Listener { return m.http }
+
+// Close closes the listeners and every connection, HTTP included, and waits for
+// all goroutines of the Mux.
+func (m *Mux) Close() error {
+	m.mu.Lock()
+	if m.mu.closed {
+		m.mu.Unlock()
+		m.wg.Wait()
+		return nil
+	}
+	m.mu.closed = true
+	conns := make([]*muxConn, 0, len(m.mu.conns))
+	for c := range m.mu.conns {
+		conns = append(conns, c)
+	}
+	m.mu.Unlock()
+
+	close(m.done)
+	var err error
+	for _, ln := range m.listeners {
+		err = errors.Join(err, ln.Close())
+	}
+	for _, c := range conns {
+		_ = c.Close()
+	}
+	m.wg.Wait()
+	return err
+}
+
+// accept never gives up while the Mux is open: running out of file descriptors
+// must pass, not end the node.
+func (m *Mux) accept(ln net.Listener) {
+	backoff := minAcceptBackoff
+	for {
+		conn, err := ln.Accept()
+		if err == nil {
+			backoff = minAcceptBackoff
+			m.admit(conn)
+			continue
+		}
+		select {
+		case <-m.done:
+			return
+		default:
+		}
+		m.log.Error().Err(err).Dur("retry_in", backoff).Msg("cannot accept on the peer port")
+		timer := time.NewTimer(backoff)
+		select {
+		case <-m.done:
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+		backoff = min(2*backoff, maxAcceptBackoff)
+	}
+}
+
+// admit gives the connection a goroutine if there is a handshake slot for it.
+func (m *Mux) admit(conn net.Conn) {
+	select {
+	case m.slots <- struct{}{}:
+	default:
+		_ = conn.Close()
+		m.log.Warn().Int("limit", m.cfg.MaxHandshakes).
+			Msg("peer connection closed: too many are in their handshake")
+		return
+	}
+	c := &muxConn{Conn: conn, mux: m}
+	m.mu.Lock()
+	if m.mu.closed {
+		m.mu.Unlock()
+		_ = conn.Close()
+		<-m.slots
+		return
+	}
+	m.mu.conns[c] = struct{}{}
+	m.wg.Add(1)
+	m.mu.Unlock()
+
+	go func() {
+		defer m.wg.Done()
+		m.sniff(c)
+	}()
+}
+
+// sniff finds out what a connection is and passes it on. The slot is given back
+// when the connection has identified itself.
+func (m *Mux) sniff(c *muxConn) {
+	release := sync.OnceFunc(func() { <-m.slots })
+	defer release()
+
+	tune(c.Conn)
+	deadline := time.Now().Add(m.cfg.HandshakeTimeout)
+	_ = c.SetDeadline(deadline)
+	head := make([]byte, len(magic))
+	if _, err := io.ReadFull(c.Conn, head); err != nil {
+		_ = c.Close()
+		return
+	}
+	if string(head) == magic {
+		if raft := m.raft(); raft != nil {
+			raft.serve(c, release)
+		}
+		_ = c.Close()
+		return
+	}
+	c.head = head
+	_ = c.SetDeadline(time.Time{})
+	if !m.http.hand(c, time.Until(deadline)) {
+		_ = c.Close()
+	}
+}
+
+func (m *Mux) raft() *Transport {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.mu.raft
+}
+
+// attach makes t the receiver of Raft connections. Until then they are closed,
+// which their dialers take as "try again".
+func (m *Mux) attach(t *Transport) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.mu.closed:
+		return net.ErrClosed
+	case m.mu.raft != nil:
+		return errors.New("transport: the peer port already carries a Raft transport")
+	}
+	m.mu.raft = t
+	return nil
+}
+
+func (m *Mux) detach(t *Transport) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.mu.raft == t {
+		m.mu.raft = nil
+	}
+}
