@@ -1,0 +1,91 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+)
+
+func load(t *testing.T, environ []string, args ...string) (Server, error) {
+	t.Helper()
+	flags := pflag.NewFlagSet("server", pflag.ContinueOnError)
+	Flags(flags)
+	if err := flags.Parse(args); err != nil {
+		return Server{}, err
+	}
+	return Load(flags, environ)
+}
+
+func TestDefaultIsACompleteSingleNode(t *testing.T) {
+	s, err := load(t, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.DataDir != "default.conclave" || s.InitialCluster != "default=http://127.0.0.1:7401" {
+		t.Errorf("data dir %q, cluster %q", s.DataDir, s.InitialCluster)
+	}
+	if s.AdvertiseClientURLs != "http://127.0.0.1:7400" {
+		t.Errorf("advertised %q", s.AdvertiseClientURLs)
+	}
+}
+
+func TestPrecedence(t *testing.T) {
+	environ := []string{"CONCLAVE_DATA_SHARDS=3", "CONCLAVE_LOG_LEVEL=warn", "CONCLAVE_ENDPOINTS=http://x:1", "PATH=/bin"}
+	s, err := load(t, environ, "--log-level", "error")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.DataShards != 3 || s.LogLevel != "error" {
+		t.Errorf("got %d shards and level %s, want the variable's 3 and the flag's error", s.DataShards, s.LogLevel)
+	}
+
+	file := filepath.Join(t.TempDir(), "c.yaml")
+	if err := os.WriteFile(file, []byte("name: n9\ninitial-cluster: n9=http://127.0.0.1:7401\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err = load(t, environ, "--log-level", "error", "--config-file", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Name != "n9" || s.DataShards != 2 || s.LogLevel != "info" {
+		t.Errorf("with a file, flags and variables must not count: %+v", s)
+	}
+}
+
+func TestMistakesGetOneSentence(t *testing.T) {
+	bad := filepath.Join(t.TempDir(), "bad.yaml")
+	if err := os.WriteFile(bad, []byte("nam: n9\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args    []string
+		environ []string
+		want    string
+	}{
+		{args: []string{"--name", "a b"}, want: "--name"},
+		{args: []string{"--listen-client-urls", "localhost:7400"}, want: "is not a URL"},
+		{args: []string{"--listen-client-urls", "https://localhost:7400"}, want: "only http://"},
+		{args: []string{"--listen-client-urls", "http://localhost"}, want: "has no port"},
+		{args: []string{"--listen-peer-urls", "http://a:1,http://b:2"}, want: "exactly one"},
+		{args: []string{"--initial-cluster", "x=http://127.0.0.1:7401"}, want: "does not list this node"},
+		{args: []string{"--initial-cluster", "default=http://127.0.0.1:9"}, want: "make them equal"},
+		{args: []string{"--initial-cluster", "default"}, want: "is not NAME=URL"},
+		{args: []string{"--initial-cluster", "default=http://127.0.0.1:7401,default=http://127.0.0.1:7401"}, want: "twice"},
+		{args: []string{"--initial-cluster-token", ""}, want: "--initial-cluster-token is empty"},
+		{args: []string{"--election-timeout", "200"}, want: "--election-timeout"},
+		{args: []string{"--data-shards", "0"}, want: "--data-shards"},
+		{args: []string{"--log-level", "loud"}, want: "one of debug"},
+		{args: []string{"--config-file", "no-such-file"}, want: "cannot read --config-file"},
+		{args: []string{"--config-file", bad}, want: `no setting "nam"`},
+		{environ: []string{"CONCLAVE_DATADIR=x"}, want: "there is no flag --datadir"},
+		{environ: []string{"CONCLAVE_DATA_SHARDS=many"}, want: "data-shards"},
+	} {
+		_, err := load(t, c.environ, c.args...)
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%v %v: got %q, want one sentence with %q", c.args, c.environ, err, c.want)
+		}
+	}
+}
