@@ -1,0 +1,220 @@
+package feed
+
+import (
+	"slices"
+	"sync"
+
+	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
+)
+
+// DefaultBuffer is how many events a subscription may have pending.
+const DefaultBuffer = 4096
+
+// Progress is the revision that a namespace has reached.
+type Progress struct {
+	Namespace uint32
+	Revision  int64
+}
+
+// Feed distributes the committed events of one shard. Its zero value is not
+// usable; New makes one.
+type Feed struct {
+	buffer int
+
+	mu struct {
+		sync.Mutex
+		closed bool
+		index  uint64
+		// revisions are the last ones published, by namespace.
+		revisions map[uint32]int64
+		topics    map[Filter]*topic
+		// ranges are the topics of kindRange by namespace, in the order in
+		// which they were first subscribed to.
+		ranges map[uint32][]*topic
+		// touched is scratch space of Publish.
+		touched []*topic
+	}
+}
+
+// topic is a filter that has subscribers.
+type topic struct {
+	filter      Filter
+	subscribers []*Subscription
+	// matched collects the events of the running Publish. The slice is handed
+	// to all subscribers and not changed after that.
+	matched []*logv1.Event
+}
+
+// New makes a feed whose subscriptions hold up to buffer pending events each;
+// 0 means DefaultBuffer.
+func New(buffer int) *Feed {
+	if buffer <= 0 {
+		buffer = DefaultBuffer
+	}
+	f := &Feed{buffer: buffer}
+	f.mu.revisions = map[uint32]int64{}
+	f.mu.topics = map[Filter]*topic{}
+	f.mu.ranges = map[uint32][]*topic{}
+	return f
+}
+
+// Publish hands events to the subscriptions that want them. The events are
+// shared by all subscribers and must not be changed any more. progress names
+// the namespaces whose revision moved and index the log index up to which
+// everything has been published now. Publish calls are not concurrent.
+func (f *Feed) Publish(events []*logv1.Event, progress []Progress, index uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+
+	if len(f.mu.topics) > 0 {
+		for _, event := range events {
+			f.matchLocked(event)
+		}
+	}
+	for i, t := range f.mu.touched {
+		for _, s := range t.subscribers {
+			s.deliver(t.matched, index)
+		}
+		t.matched, f.mu.touched[i] = nil, nil
+	}
+	f.mu.touched = f.mu.touched[:0]
+
+	f.mu.index = index
+	for _, p := range progress {
+		f.mu.revisions[p.Namespace] = p.Revision
+	}
+}
+
+// matchLocked adds an event to the topics that select it.
+func (f *Feed) matchLocked(event *logv1.Event) {
+	topicsOf(event, func(filter Filter) {
+		if t := f.mu.topics[filter]; t != nil {
+			f.addLocked(t, event)
+		}
+	})
+	if kv := event.GetKv(); kv != nil {
+		for _, t := range f.mu.ranges[event.GetNamespaceId()] {
+			if t.filter.contains(kv.GetKv().GetKey()) {
+				f.addLocked(t, event)
+			}
+		}
+	}
+}
+
+func (f *Feed) addLocked(t *topic, event *logv1.Event) {
+	if len(t.matched) == 0 {
+		f.mu.touched = append(f.mu.touched, t)
+	}
+	t.matched = append(t.matched, event)
+}
+
+// Subscribe begins a subscription. It delivers what is published from now on;
+// events up to its start index are not part of it. On a closed feed the
+// subscription is closed too.
+func (f *Feed) Subscribe(filter Filter) *Subscription {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+
+	s := &Subscription{feed: f, filter: filter, wake: make(chan struct{}, 1)}
+	s.start = f.mu.index
+	if f.mu.closed {
+		s.end(ErrClosed)
+		return s
+	}
+	t := f.mu.topics[filter]
+	if t == nil {
+		t = &topic{filter: filter}
+		f.mu.topics[filter] = t
+		if filter.kind == kindRange {
+			f.mu.ranges[filter.namespace] = append(f.mu.ranges[filter.namespace], t)
+		}
+	}
+	s.slot = len(t.subscribers)
+	t.subscribers = append(t.subscribers, s)
+	return s
+}
+
+// unsubscribe takes a subscription off its topic.
+func (f *Feed) unsubscribe(s *Subscription) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+
+	t := f.mu.topics[s.filter]
+	if t == nil || s.slot >= len(t.subscribers) || t.subscribers[s.slot] != s {
+		return // closed before
+	}
+	last := len(t.subscribers) - 1
+	t.subscribers[s.slot] = t.subscribers[last]
+	t.subscribers[s.slot].slot = s.slot
+	t.subscribers[last] = nil
+	t.subscribers = t.subscribers[:last]
+	if last > 0 {
+		return
+	}
+	delete(f.mu.topics, s.filter)
+	if s.filter.kind == kindRange {
+		ranges := f.mu.ranges[s.filter.namespace]
+		ranges = slices.DeleteFunc(ranges, func(r *topic) bool { return r == t })
+		if len(ranges) == 0 {
+			delete(f.mu.ranges, s.filter.namespace)
+		} else {
+			f.mu.ranges[s.filter.namespace] = ranges
+		}
+	}
+}
+
+// progress returns how far the feed is, for a namespace.
+func (f *Feed) progress(namespace uint32) (revision int64, index uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.mu.revisions[namespace], f.mu.index
+}
+
+// Reset tells every subscription that the state was replaced by another one,
+// at the given index and revisions. What was pending is dropped.
+func (f *Feed) Reset(progress []Progress, index uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+
+	f.mu.index = index
+	clear(f.mu.revisions)
+	for _, p := range progress {
+		f.mu.revisions[p.Namespace] = p.Revision
+	}
+	for _, t := range f.mu.topics {
+		for _, s := range t.subscribers {
+			s.interrupt(ErrReset)
+		}
+	}
+}
+
+// ResetNamespace tells the subscriptions of one namespace that its state is
+// gone: it was dropped.
+func (f *Feed) ResetNamespace(namespace uint32) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+
+	for filter, t := range f.mu.topics {
+		if filter.namespace != namespace || filter.kind == kindSystem {
+			continue
+		}
+		for _, s := range t.subscribers {
+			s.interrupt(ErrReset)
+		}
+	}
+}
+
+// Close ends all subscriptions. Later ones are closed from the start.
+func (f *Feed) Close() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+
+	f.mu.closed = true
+	for _, t := range f.mu.topics {
+		for _, s := range t.subscribers {
+			s.end(ErrClosed)
+		}
+	}
+	clear(f.mu.topics)
+	clear(f.mu.ranges)
+}

@@ -1,0 +1,161 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
+)
+
+// ErrLagging says that the subscriber was too slow and events were dropped. The
+// subscription goes on; the subscriber reads the state to catch up.
+var ErrLagging = errors.New("feed: the subscriber is too slow, events were dropped")
+
+// ErrReset says that the replica's state was replaced by a snapshot, or that
+// the namespace was dropped. The subscription goes on; the subscriber reads the
+// state again.
+var ErrReset = errors.New("feed: the state was replaced")
+
+// ErrClosed says that the subscription or its feed was closed.
+var ErrClosed = errors.New("feed: closed")
+
+// Batch is what was pending on a subscription.
+type Batch struct {
+	// Events are in the order of their commits. They are shared: read only.
+	Events []*logv1.Event
+	// Revision of the namespace up to which the subscription has everything.
+	Revision int64
+	// Index is the log index up to which the subscription has everything.
+	Index uint64
+}
+
+// Subscription is a stream of the events of one filter. One goroutine reads it.
+type Subscription struct {
+	feed   *Feed
+	filter Filter
+	start  uint64
+	// slot is the place in the topic, guarded by feed.mu.
+	slot int
+	// wake holds a token when there may be something to take.
+	wake chan struct{}
+
+	mu struct {
+		sync.Mutex
+		// chunks are the events of one Publish each, shared with others.
+		chunks [][]*logv1.Event
+		count  int
+		index  uint64
+		// interrupted is ErrLagging or ErrReset until Next has told it.
+		interrupted error
+		ended       error
+	}
+}
+
+// StartIndex is the log index after which the subscription has every event.
+func (s *Subscription) StartIndex() uint64 { return s.start }
+
+// Next waits until something is pending and returns all of it. After ErrLagging
+// or ErrReset it can be called again.
+func (s *Subscription) Next(ctx context.Context) (Batch, error) {
+	for {
+		if batch, ok, err := s.Poll(); ok || err != nil {
+			return batch, err
+		}
+		select {
+		case <-s.wake:
+		case <-ctx.Done():
+			return Batch{}, ctx.Err()
+		}
+	}
+}
+
+// Poll is Next without waiting: ok is false when no event is pending. Even then
+// the batch's Revision and Index tell how far the subscription is, which is a
+// bookmark.
+func (s *Subscription) Poll() (batch Batch, ok bool, err error) {
+	// The progress is read first: what was published up to it has been
+	// delivered, so it is among what is taken after.
+	batch.Revision, batch.Index = s.feed.progress(s.filter.namespace)
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.ended != nil {
+		return Batch{}, false, s.mu.ended
+	}
+	if err := s.mu.interrupted; err != nil {
+		s.mu.interrupted = nil
+		return Batch{}, false, err
+	}
+	if s.mu.count == 0 {
+		return batch, false, nil
+	}
+
+	if len(s.mu.chunks) == 1 {
+		batch.Events = s.mu.chunks[0]
+	} else {
+		batch.Events = make([]*logv1.Event, 0, s.mu.count)
+		for _, chunk := range s.mu.chunks {
+			batch.Events = append(batch.Events, chunk...)
+		}
+	}
+	batch.Index = max(batch.Index, s.mu.index)
+	batch.Revision = max(batch.Revision, batch.Events[len(batch.Events)-1].GetRevision())
+	s.mu.chunks, s.mu.count = nil, 0
+	return batch, true, nil
+}
+
+// Close ends the subscription; a waiting Next returns ErrClosed.
+func (s *Subscription) Close() {
+	s.feed.unsubscribe(s)
+	s.end(ErrClosed)
+}
+
+// deliver adds the events of one Publish, all or none of them.
+func (s *Subscription) deliver(events []*logv1.Event, index uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	if s.mu.ended != nil || s.mu.interrupted != nil {
+		return
+	}
+	// One publication larger than the buffer still fits into an empty one:
+	// otherwise its subscriber could never get through.
+	if s.mu.count > 0 && s.mu.count+len(events) > s.feed.buffer {
+		s.interruptLocked(ErrLagging)
+		return
+	}
+	s.mu.chunks = append(s.mu.chunks, events)
+	s.mu.count += len(events)
+	s.mu.index = index
+	s.signal()
+}
+
+func (s *Subscription) interrupt(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.ended == nil {
+		s.interruptLocked(err)
+	}
+}
+
+func (s *Subscription) interruptLocked(err error) {
+	s.mu.chunks, s.mu.count = nil, 0
+	s.mu.interrupted = err
+	s.signal()
+}
+
+func (s *Subscription) end(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.chunks, s.mu.count = nil, 0
+	s.mu.ended = err
+	s.signal()
+}
+
+func (s *Subscription) signal() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
