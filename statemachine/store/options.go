@@ -1,0 +1,67 @@
+package store
+
+import (
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/rs/zerolog"
+)
+
+// DefaultMemTableBytes is the size of one in-memory table unless Options say
+// otherwise. Up to four of them exist while the disk is behind.
+const DefaultMemTableBytes = 16 << 20
+
+// bloomBitsPerKey gives one false positive in a hundred point reads.
+const bloomBitsPerKey = 10
+
+// Cache holds blocks of Pebble files. All shards of a process share one.
+type Cache = pebble.Cache
+
+// NewCache makes a cache of the given size. The caller gives it back with
+// Unref after the last DB that uses it is closed.
+func NewCache(bytes int64) *Cache { return pebble.NewCache(bytes) }
+
+// Options are the settings of a DB. The zero value works.
+type Options struct {
+	// FS is the file system; nil: the operating system's.
+	FS vfs.FS
+	// Cache is shared with other DBs; nil: a small one of this DB's own.
+	Cache *Cache
+	// MemTableBytes is the size of one in-memory table; 0: the default.
+	MemTableBytes uint64
+	// Fatal is called with one sentence when a write, an fsync or the data
+	// itself failed (promise S3). It must not return. nil, or if it returns
+	// all the same: the store panics.
+	Fatal func(reason string)
+	// Log receives what Pebble has to say; the zero value drops it.
+	Log zerolog.Logger
+}
+
+// pebbleOptions translates o.
+func (o Options) pebbleOptions() *pebble.Options {
+	memTable := o.MemTableBytes
+	if memTable == 0 {
+		memTable = DefaultMemTableBytes
+	}
+	logger := &logger{log: o.Log, fatal: o.Fatal}
+	opts := &pebble.Options{
+		FS:                          o.FS,
+		Cache:                       o.Cache,
+		FormatMajorVersion:          pebble.FormatNewest,
+		MemTableSize:                memTable,
+		MemTableStopWritesThreshold: 4,
+		// Compactions of several shards share few cores with apply.
+		CompactionConcurrencyRange: func() (lower, upper int) { return 1, 1 },
+		Logger:                     logger,
+		EventListener:              logger.listener(),
+	}
+	if opts.FS == nil {
+		opts.FS = vfs.Default
+	}
+	// The filter is worth its memory on the lowest level too: most point reads
+	// that miss are for keys that are about to be created.
+	for i := range opts.Levels {
+		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBitsPerKey)
+	}
+	return opts
+}
