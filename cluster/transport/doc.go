@@ -27,8 +27,8 @@
 //	        name length u16 | name
 //	frame   type u8 (1 batch, 2 chunk) | length u32 | crc u32 | payload
 //
-// The crc of hello and answer covers everything before it; the crc of a frame
-// covers type, length and payload. Hello and answer are at most 4 KiB. Bytes
+// The crc of hello and answer covers them from the version on; the crc of a
+// frame covers type, length and payload. Hello and answer are at most 4 KiB. Bytes
 // after the known fields of a hello body are ignored, so later versions can add
 // some. A payload is Dragonboat's MessageBatch (at most 65 MiB) or Chunk (at
 // most 4 MiB). Frames only travel from the dialing to the accepting node.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"strings"
 )
 
 const (
@@ -78,7 +79,7 @@ func (t *Transport) introduce(conn net.Conn, names []string) error {
 		return err
 	}
 	if !slices.Contains(names, a.from.Name) {
-		return fmt.Errorf("reached %v where %q was expected", a.from, names)
+		return fmt.Errorf("reached %v instead of %q", a.from, strings.Join(names, ", "))
 	}
 	own, ownReason := t.judge(a.from)
 	if a.verdict == refused {
