@@ -13,8 +13,8 @@ CONCURRENT := ./cluster/... ./rpc/... ./sdk/... ./statemachine/...
 TOOL := go tool -modfile=tools/go.mod
 BUF  := tools/buf/node_modules/.bin/buf
 
-# Own code: what `go list` sees, without what is generated.
-GOFILES = $$(git ls-files --cached --others --exclude-standard '*.go' ':!proto/gen')
+# Own code, without what is generated or installed.
+GOFILES = $$(find . -name '*.go' -not -path './proto/gen/*' -not -path '*/node_modules/*')
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
