@@ -27,7 +27,7 @@ const (
 	Meta Table = 0x01 // field u8
 
 	Latest    Table = 0x10 // raw key
-	History   Table = 0x11 // escaped key, mod revision u64
+	History   Table = 0x11 // escaped key, inverted mod revision u64
 	Revisions Table = 0x12 // revision u64, sub u32
 	LeaseKeys Table = 0x13 // lease i64, raw key
 
@@ -129,6 +129,15 @@ func Name(dst []byte, name string) []byte { return append(append(dst, name...), 
 // Inverted appends a priority so that higher ones come first.
 func Inverted(dst []byte, priority int32) []byte {
 	return U32(dst, ^(uint32(priority) ^ 1<<31))
+}
+
+// NewestFirst appends a revision so that later ones come first.
+func NewestFirst(dst []byte, revision int64) []byte { return U64(dst, ^uint64(revision)) }
+
+// ReadNewestFirst reads a column written by NewestFirst.
+func ReadNewestFirst(src []byte) (int64, []byte, error) {
+	v, rest, err := ReadU64(src)
+	return int64(^v), rest, err
 }
 
 // Escaped appends a KV key so that more columns can follow: 0x00 becomes
