@@ -1,8 +1,6 @@
 package transport
 
 import (
-	"bytes"
-	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -79,122 +77,6 @@ func TestHTTPAndRaftShareThePort(t *testing.T) {
 	}
 }
 
-// Strangers that are silent, slow, half-open or noisy must not keep a good
-// peer waiting, not even when they are many.
-func TestHostileConnectionsDoNotStopService(t *testing.T) {
-	a := startPeer(t, clusterNode("n1"), nil)
-	b := startPeer(t, clusterNode("n2"), func(m *MuxConfig, _ *Config) { m.HandshakeTimeout = patience })
-	a.knows(b)
-	serveHTTP(t, b.mux)
-
-	hello := sealHandshake([]byte(magic), kindHello, clusterNode("n7").appendTo)
-	for range 20 {
-		b.dialRaw(t)                                         // silent
-		write(t, b.dialRaw(t), hello[:5])                    // stuck in the magic
-		write(t, b.dialRaw(t), hello[:20])                   // stuck in the hello
-		write(t, b.dialRaw(t), bytes.Repeat(hello[8:9], 64)) // neither HTTP nor Raft
-	}
-	a.mustReach(t, b)
-	mustPost(t, b.addr)
-}
-
-func TestBadHandshakesAreClosed(t *testing.T) {
-	b := startPeer(t, clusterNode("n2"), nil)
-	good := sealHandshake([]byte(magic), kindHello, clusterNode("n7").appendTo)
-	change := func(at int, to byte) []byte {
-		bad := bytes.Clone(good)
-		bad[at] = to
-		return bad
-	}
-	for name, bytes := range map[string][]byte{
-		"version":   change(8, 9),
-		"kind":      change(9, kindAnswer),
-		"length":    change(10, 0xff),
-		"checksum":  change(len(good)-1, good[len(good)-1]+1),
-		"content":   change(20, good[20]+1),
-		"no name":   sealHandshake([]byte(magic), kindHello, Hello{ClusterID: 0xc1}.appendTo),
-		"too short": sealHandshake([]byte(magic), kindHello, func(b []byte) []byte { return append(b, 1, 2) }),
-	} {
-		t.Run(name, func(t *testing.T) {
-			conn := b.dialRaw(t)
-			write(t, conn, bytes)
-			_ = conn.(*net.TCPConn).CloseWrite()
-			mustBeClosed(t, conn)
-		})
-	}
-}
-
-func TestBadFramesCloseOnlyTheirConnection(t *testing.T) {
-	a := startPeer(t, clusterNode("n1"), nil)
-	b := startPeer(t, clusterNode("n2"), nil)
-	a.knows(b)
-	good, err := a.dial(t, b)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	frame := func(kind frameKind, payload []byte) []byte {
-		f := append(make([]byte, frameHeaderLen), payload...)
-		frameHeader(f, kind)
-		return f
-	}
-	huge := func(length uint32) []byte {
-		f := frame(batchFrame, nil)
-		binary.BigEndian.PutUint32(f[1:], length)
-		return f
-	}
-	badSum := frame(batchFrame, []byte("x"))
-	badSum[8]++
-	for name, bytes := range map[string][]byte{
-		"random":       bytes.Repeat([]byte("spam"), 1000),
-		"unknown type": frame(9, nil),
-		"4 GiB":        huge(1<<32 - 1),
-		"over limit":   huge(maxBatchLen + 1),
-		"checksum":     badSum,
-		"garbage":      frame(batchFrame, []byte("not a batch at all")),
-		"half varint":  frame(chunkFrame, []byte{0x08, 0xff, 0xff}),
-	} {
-		t.Run(name, func(t *testing.T) {
-			conn := b.dialRaw(t)
-			write(t, conn, sealHandshake([]byte(magic), kindHello, clusterNode("n7").appendTo))
-			if _, err := readHandshake(conn, kindAnswer); err != nil {
-				t.Fatal(err)
-			}
-			write(t, conn, bytes)
-			mustBeClosed(t, conn)
-		})
-	}
-	if err := good.SendMessageBatch(testBatch(a.self)); err != nil {
-		t.Fatal(err)
-	}
-	receive(t, b.batches)
-}
-
-func TestSilentConnectionLosesItsSlot(t *testing.T) {
-	b := startPeer(t, clusterNode("n2"), func(m *MuxConfig, _ *Config) {
-		m.MaxHandshakes = 1
-		m.HandshakeTimeout = 50 * time.Millisecond
-	})
-	silent := b.dialRaw(t)
-	mustBeClosed(t, silent)
-	a := startPeer(t, clusterNode("n1"), nil).knows(b)
-	eventually(t, func() bool { return len(b.mux.slots) == 0 })
-	a.mustReach(t, b)
-}
-
-func TestHandshakesAreBounded(t *testing.T) {
-	b := startPeer(t, clusterNode("n2"), func(m *MuxConfig, _ *Config) {
-		m.MaxHandshakes = 2
-		m.HandshakeTimeout = patience
-	})
-	first := b.dialRaw(t)
-	b.dialRaw(t)
-	mustBeClosed(t, b.dialRaw(t))
-	_ = first.Close()
-	eventually(t, func() bool { return len(b.mux.slots) < 2 })
-	startPeer(t, clusterNode("n1"), nil).knows(b).mustReach(t, b)
-}
-
 // flakyListener fails before it accepts, as with no file descriptor left.
 type flakyListener struct {
 	net.Listener
@@ -243,21 +125,5 @@ func TestCloseEndsEverything(t *testing.T) {
 	}
 	if _, err := Listen(MuxConfig{}); err == nil {
 		t.Error("a mux without listeners started")
-	}
-}
-
-func write(t *testing.T, conn net.Conn, b []byte) {
-	t.Helper()
-	if _, err := conn.Write(b); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// mustBeClosed waits until the other side hung up, with whatever it said last.
-func mustBeClosed(t *testing.T, conn net.Conn) {
-	t.Helper()
-	_, err := io.Copy(io.Discard, conn)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Error("the connection stays open")
 	}
 }
