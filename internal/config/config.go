@@ -48,7 +48,7 @@ type Server struct {
 	// HeartbeatInterval is the time between heartbeats in milliseconds.
 	HeartbeatInterval int `koanf:"heartbeat-interval"`
 	// ElectionTimeout is the time without a leader after which a node stands
-	// for election, in milliseconds; at least 5 heartbeats.
+	// for election, in milliseconds; at least 10 heartbeats.
 	ElectionTimeout int `koanf:"election-timeout"`
 	// SnapshotCount is the number of log entries after which a shard's log is
 	// compacted.
@@ -158,8 +158,8 @@ func (s *Server) checkNumbers() error {
 		return fmt.Errorf("--data-shards %d: give 1 to 16", s.DataShards)
 	case s.HeartbeatInterval < 10 || s.HeartbeatInterval > 5000:
 		return fmt.Errorf("--heartbeat-interval %d: give 10 to 5000 (milliseconds)", s.HeartbeatInterval)
-	case s.ElectionTimeout < 5*s.HeartbeatInterval || s.ElectionTimeout > 50_000:
-		return fmt.Errorf("--election-timeout %d: give at least 5 times --heartbeat-interval (%d) and at most 50000 (milliseconds)", s.ElectionTimeout, s.HeartbeatInterval)
+	case s.ElectionTimeout < 10*s.HeartbeatInterval || s.ElectionTimeout > 50_000:
+		return fmt.Errorf("--election-timeout %d: give at least 10 times --heartbeat-interval (%d) and at most 50000 (milliseconds)", s.ElectionTimeout, s.HeartbeatInterval)
 	case s.SnapshotCount < 50:
 		return fmt.Errorf("--snapshot-count %d: give at least 50", s.SnapshotCount)
 	}
