@@ -8,7 +8,7 @@ import (
 )
 
 // ownedKind says what a session owns. The numbers are on disk, and their order
-// is the order in which a session's end releases things: locks first.
+// is the order in which a session's end releases holds: locks first.
 type ownedKind byte
 
 const (
@@ -78,17 +78,44 @@ func ownedColumns(kind ownedKind, columns []byte) (name string, number uint64, s
 	return name, number, second
 }
 
-// releaseOwned releases everything that a session owns, in the order of the
-// kinds, and returns how many things that were. cause is "session expired" or
-// "session closed"; a clean end skips lock-delays.
-func releaseOwned(tx Tx, leaseID int64, cause string, clean bool) int64 {
-	from := keys.I64(keys.Prefix(tx.Namespace(), keys.LeaseOwns), leaseID)
+// isWait reports whether a kind is a place in a line rather than a thing.
+func (k ownedKind) isWait() bool {
+	return k == ownedMutexWait || k == ownedCandidacy || k == ownedQueueWait
+}
+
+// ownedBy collects the kinds and columns of what a lease owns.
+func ownedBy(r Reader, leaseID int64, limit int) [][]byte {
+	prefix := keys.I64(keys.Prefix(r.Namespace(), keys.LeaseOwns), leaseID)
 	var owned [][]byte
-	tx.Scan(from, keys.After(from), func(key, _ []byte) bool {
-		owned = append(owned, key[len(from):])
-		return true
+	r.Scan(prefix, keys.After(prefix), func(key, _ []byte) bool {
+		owned = append(owned, key[len(prefix):])
+		return limit <= 0 || len(owned) < limit
 	})
-	for _, entry := range owned {
+	return owned
+}
+
+// waitOf returns the ticket with which a session waits in a line, 0 if it
+// does not.
+func waitOf(r Reader, leaseID int64, kind ownedKind, name string) (ticket int64) {
+	prefix := ownedKey(r, leaseID, kind, nameColumn(name))
+	r.Scan(prefix, keys.After(prefix), func(key, _ []byte) bool {
+		var err error
+		if ticket, _, err = keys.ReadI64(key[len(prefix):]); err != nil {
+			panic(fmt.Sprintf("recipes: wait %x: %v", key, err))
+		}
+		return false
+	})
+	return ticket
+}
+
+// releaseOwned releases everything that a session owns and returns how many
+// things that were. cause is "session expired" or "session closed"; a clean
+// end skips lock-delays. The session's waits end first, so that nothing that
+// it loses can be granted to itself; then its holds, in the order of kinds.
+func releaseOwned(tx Tx, leaseID int64, cause string, clean bool) int64 {
+	waits := dropWaits(tx, leaseID, cause)
+	holds := ownedBy(tx, leaseID, 0)
+	for _, entry := range holds {
 		kind := ownedKind(entry[0])
 		name, number, second := ownedColumns(kind, entry[1:])
 		disown(tx, leaseID, kind, entry[1:])
@@ -99,17 +126,58 @@ func releaseOwned(tx Tx, leaseID int64, cause string, clean bool) int64 {
 			loseTerm(tx, name, leaseID, cause)
 		case ownedClaim:
 			loseClaim(tx, name, number, leaseID, cause)
-		case ownedMutexWait:
-			dropMutexWaiter(tx, name, int64(number), logv1.TicketOutcome_TICKET_OUTCOME_SESSION_LOST, cause)
-		case ownedCandidacy:
-			dropCandidate(tx, name, int64(number), logv1.TicketOutcome_TICKET_OUTCOME_SESSION_LOST, cause)
-		case ownedQueueWait:
-			dropQueueWaiter(tx, name, int64(number), logv1.TicketOutcome_TICKET_OUTCOME_SESSION_LOST, cause)
 		case ownedInstance:
 			loseInstance(tx, name, second, leaseID, cause)
 		default:
 			panic(fmt.Sprintf("recipes: lease %d owns a thing of unknown kind %d", leaseID, kind))
 		}
 	}
-	return int64(len(owned))
+	return waits + int64(len(holds))
+}
+
+// dropWaits ends every wait of a session and returns how many there were.
+func dropWaits(tx Tx, leaseID int64, cause string) (dropped int64) {
+	lost := logv1.TicketOutcome_TICKET_OUTCOME_SESSION_LOST
+	for _, entry := range ownedBy(tx, leaseID, 0) {
+		kind := ownedKind(entry[0])
+		if !kind.isWait() {
+			continue
+		}
+		name, ticket, _ := ownedColumns(kind, entry[1:])
+		disown(tx, leaseID, kind, entry[1:])
+		switch kind {
+		case ownedMutexWait:
+			dropMutexWaiter(tx, name, int64(ticket), lost, cause)
+		case ownedCandidacy:
+			dropCandidate(tx, name, int64(ticket), lost, cause)
+		case ownedQueueWait:
+			dropQueueWaiter(tx, name, int64(ticket), lost, cause)
+		}
+		dropped++
+	}
+	return dropped
+}
+
+// describeOwned names a possession for a human, e.g. "mutex/invoice".
+func describeOwned(entry []byte) string {
+	kind := ownedKind(entry[0])
+	name, number, second := ownedColumns(kind, entry[1:])
+	switch kind {
+	case ownedMutex:
+		return "mutex/" + name
+	case ownedTerm:
+		return "election/" + name
+	case ownedClaim:
+		return fmt.Sprintf("queue/%s/job/%d", name, number)
+	case ownedMutexWait:
+		return "waits for mutex/" + name
+	case ownedCandidacy:
+		return "waits for election/" + name
+	case ownedQueueWait:
+		return "waits for queue/" + name
+	case ownedInstance:
+		return "service/" + name + "/" + second
+	default:
+		return fmt.Sprintf("unknown kind %d", kind)
+	}
 }

@@ -24,11 +24,37 @@ func openTicket(tx Tx) int64 {
 }
 
 // closeTicket records how a wait ended and tells whoever waits on it. Outcomes
-// are kept for a minute, so a waiter that reconnects learns its own.
+// are kept for a minute, so a waiter that reconnects learns its own. One that
+// became a hold is kept until retireTicket says that the hold has ended; jobs
+// are claimed for a short time anyway, so a grant of jobs is kept like the
+// other outcomes.
 func closeTicket(tx Tx, ticket int64, rec *storagev1.TicketRecord) {
 	save(tx, ticketKey(tx, ticket), rec)
-	setTimer(tx, tx.Clock()+ticketMemory, timerTicketForget, keys.I64(nil, ticket))
+	granted := rec.GetOutcome() == logv1.TicketOutcome_TICKET_OUTCOME_GRANTED
+	if !granted || len(rec.GetJobIds()) > 0 {
+		retireTicket(tx, ticket)
+	}
 	tx.Emit(&logv1.Event{Body: &logv1.Event_Ticket{Ticket: ticketEvent(tx, ticket, rec)}})
+}
+
+// retireTicket lets a ticket's record be forgotten after a minute. A hold that
+// was granted at once has the ticket 0, and nothing to forget.
+func retireTicket(tx Tx, ticket int64) {
+	if ticket != 0 {
+		setTimer(tx, tx.Clock()+ticketMemory, timerTicketForget, keys.I64(nil, ticket))
+	}
+}
+
+// ticketKnown reports whether a wait goes on or is remembered.
+func ticketKnown(r Reader, ticket int64) bool { return r.Get(ticketKey(r, ticket)) != nil }
+
+// waitUntil returns the log clock at which a wait of that bound ends, 0 when
+// it has no bound but its session.
+func waitUntil(r Reader, waitMS int64) int64 {
+	if waitMS < 0 {
+		return 0
+	}
+	return int64(later(r, waitMS))
 }
 
 // forgetTicket drops the record of an ended wait.

@@ -11,16 +11,27 @@ import (
 type timerKind byte
 
 const (
-	timerMutexDelay   timerKind = 1 // name: the lock-delay ends
-	timerMutexWait    timerKind = 2 // name, ticket i64: the wait bound passes
-	timerCampaignWait timerKind = 3 // name, ticket i64
-	timerClaim        timerKind = 4 // queue name, job u64: the claim ends
-	timerJobReady     timerKind = 5 // queue name, job u64: the delay ends
-	timerQueueWait    timerKind = 6 // queue name, ticket i64
-	timerJobForget    timerKind = 7 // queue name, job u64: a done job goes
-	timerTicketForget timerKind = 8 // ticket i64
-	timerDedupeClient timerKind = 9 // client name: idle for too long?
+	timerMutexDelay   timerKind = 1  // name: the lock-delay ends
+	timerMutexWait    timerKind = 2  // name, ticket i64: the wait bound passes
+	timerCampaignWait timerKind = 3  // name, ticket i64
+	timerClaim        timerKind = 4  // queue name, job u64: the claim ends
+	timerJobReady     timerKind = 5  // queue name, job u64: the delay ends
+	timerQueueWait    timerKind = 6  // queue name, ticket i64
+	timerJobForget    timerKind = 7  // queue name, job u64: a done job goes
+	timerTicketForget timerKind = 8  // ticket i64
+	timerDedupeClient timerKind = 9  // client name: idle for too long?
+	timerMutexBreak   timerKind = 10 // name: a forced break is forgotten
+	timerHandOver     timerKind = 11 // name: a hand-over is forgotten
 )
+
+// maxSpan bounds every span of time that a command may ask for, so that
+// adding it to the clock cannot overflow. Ten years.
+const maxSpan = 10 * 365 * 24 * 60 * 60 * 1000
+
+// later returns the clock of ms from now.
+func later(r Reader, ms int64) Clock {
+	return r.Clock() + Clock(min(max(ms, 0), maxSpan))
+}
 
 // timerKey returns the key of a persisted timer.
 func timerKey(r Reader, due Clock, kind timerKind, columns []byte) []byte {
@@ -89,19 +100,19 @@ func takeDue(tx Tx, table keys.Table, limit int) []dueTimer {
 
 // ExpireTimers ends what is due: leases first, then the other timers, each in
 // order of its due time (promises T1, T4).
+//
+// Within one such command nothing is granted twice, so no token is (promise
+// R2): a mutex that falls free because its holder's lease is due goes to a
+// session that is not due in the same command, because the waits of all the
+// due leases end before the first hold does; and the other timers, which come
+// after the leases, end no session.
 func ExpireTimers(tx Tx, cmd *logv1.ExpireTimers) (*logv1.ExpireTimersResult, *logv1.Refusal) {
 	limit := int(cmd.GetLimit())
 	if limit <= 0 {
 		limit = 1000
 	}
 	leases := takeDue(tx, keys.DerivedTimer, limit)
-	for _, timer := range leases {
-		leaseID, _, err := keys.ReadI64(timer.columns)
-		if err != nil {
-			panic(fmt.Sprintf("recipes: lease timer %x: %v", timer.key, err))
-		}
-		expireLease(tx, leaseID, timer.due)
-	}
+	expireLeases(tx, leases)
 	timers := takeDue(tx, keys.Timer, limit-len(leases))
 	for _, timer := range timers {
 		// A rule that ran for an earlier timer may have disarmed this one.
@@ -151,6 +162,10 @@ func fire(tx Tx, timer dueTimer) {
 		forgetTicket(tx, ticket)
 	case timerDedupeClient:
 		expireDedupeClient(tx, timerName(columns))
+	case timerMutexBreak:
+		forgetBreak(tx, timerName(columns), timer.due)
+	case timerHandOver:
+		forgetHandOver(tx, timerName(columns), timer.due)
 	default:
 		panic(fmt.Sprintf("recipes: timer of unknown kind %d", kind))
 	}
