@@ -53,17 +53,12 @@ func (kv KV) Put(revision int64, number uint32, key, value []byte, lease int64) 
 	return event
 }
 
-// Delete deletes one key, or the keys in [key, rangeEnd), and returns the
-// events in key order. It asks take for the revision only if there is a key to
-// delete. number counts the events of the revision so far. The caller has
-// checked that none of the keys has changed at this revision before.
-func (kv KV) Delete(take func() int64, number uint32, key, rangeEnd []byte) (events []*logv1.KVEvent) {
-	all := kv.find(spanOf(key, rangeEnd))
-	if len(all) == 0 {
-		return nil
-	}
-	revision := take()
-	for _, found := range all {
+// Delete deletes one key, or the keys in [key, rangeEnd), at a revision and
+// returns the events in key order; none if there was nothing to delete. number
+// counts the events of the revision so far. The caller has checked that none
+// of the keys has changed at this revision before.
+func (kv KV) Delete(revision int64, number uint32, key, rangeEnd []byte) (events []*logv1.KVEvent) {
+	for _, found := range kv.find(spanOf(key, rangeEnd)) {
 		old := kv.end(revision, found.key, found.record)
 		kv.w.Delete(latestKey(kv.ns, found.key))
 		kv.note(revision, number, change{
