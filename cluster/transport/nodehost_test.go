@@ -19,26 +19,26 @@ func TestThreeNodeHosts(t *testing.T) {
 	}
 	introduceAll(nodes) // addresses may come after the members
 	for i, n := range nodes {
-		if got := n.add(t, 1); got != uint64(i)+1 {
-			t.Fatalf("sum %d after %d proposals", got, i+1)
+		if got, want := n.set(t, 1<<i), uint64(2<<i-1); got != want {
+			t.Fatalf("flags %b through node %d, want %b", got, i+1, want)
 		}
 	}
 
 	// One moves to another address, and the others are told.
 	moved, old := nodes[2], nodes[2].addr
 	moved.stop()
-	if got := nodes[0].add(t, 10); got != 13 {
-		t.Fatalf("sum %d with one node down", got)
+	if got := nodes[0].set(t, 8); got != 15 {
+		t.Fatalf("flags %b with one node down", got)
 	}
 	moved.start(t, nil, false)
 	if moved.addr == old {
 		t.Fatal("the node did not move")
 	}
 	introduceAll(nodes)
-	if got := moved.add(t, 100); got != 113 {
-		t.Fatalf("sum %d through the moved node", got)
+	if got := moved.set(t, 16); got != 31 {
+		t.Fatalf("flags %b through the moved node", got)
 	}
-	eventually(t, func() bool { return moved.sum() == 113 })
+	eventually(t, func() bool { return moved.flags() == 31 })
 
 	// A fourth joins after the log it needs was compacted: it gets a snapshot.
 	joinBySnapshot(t, nodes)
@@ -62,7 +62,7 @@ func joinBySnapshot(t *testing.T, nodes []*raftNode) {
 	})
 	fourth.start(t, nil, true)
 	introduceAll(append(nodes, fourth))
-	eventually(t, func() bool { return fourth.sum() == 113 })
+	eventually(t, func() bool { return fourth.flags() == 31 })
 	if fourth.chunks.Load() == 0 {
 		t.Error("the new node caught up without a snapshot")
 	}

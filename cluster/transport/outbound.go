@@ -109,6 +109,9 @@ func (c *peerConn) SendChunk(chunk pb.Chunk) error {
 }
 
 func (c *peerConn) send(kind frameKind, size int, marshalTo func([]byte) (int, error)) error {
+	if err := c.life.Err(); err != nil {
+		return err
+	}
 	if limit := kind.maxLen(); size > limit {
 		return fmt.Errorf("transport: frame of %d bytes exceeds %d", size, limit)
 	}
