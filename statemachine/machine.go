@@ -1,8 +1,16 @@
 package statemachine
 
 import (
+	"errors"
+	"fmt"
+	"os"
 	"sync"
 
+	dbsm "github.com/lni/dragonboat/v4/statemachine"
+
+	"github.com/conclavehq/conclave/internal/keys"
+	storagev1 "github.com/conclavehq/conclave/proto/gen/conclave/storage/v1"
+	"github.com/conclavehq/conclave/recipes"
 	"github.com/conclavehq/conclave/statemachine/feed"
 	"github.com/conclavehq/conclave/statemachine/store"
 )
@@ -10,20 +18,177 @@ import (
 // Machine is one replica of one shard.
 type Machine struct {
 	config   Config
+	dir      directory
 	feed     *feed.Feed
 	progress progress
 	due      *dueTable
+	hashes   hashes
+	prepared preparedViews
+
+	// applier and number belong to the apply goroutine.
+	applier *applier
+	number  uint64 // of the DB in use
 
 	mu struct {
 		sync.RWMutex
 		// db is nil before Open and after Close.
 		db *store.DB
 	}
+	// retired waits for replaced DBs to be given back by their readers.
+	retired sync.WaitGroup
 }
+
+var _ dbsm.IOnDiskStateMachine = (*Machine)(nil)
 
 // New makes the machine of a replica. Dragonboat opens it.
 func New(config Config) *Machine {
-	return &Machine{config: config, feed: feed.New(config.FeedBuffer), due: newDueTable()}
+	return &Machine{
+		config: config,
+		dir:    directory{path: config.Dir},
+		feed:   feed.New(config.FeedBuffer),
+		due:    newDueTable(),
+		hashes: hashes{stop: make(chan struct{})},
+	}
+}
+
+// Open opens the replica's directory, or begins a new one, and returns the log
+// index up to which entries are in the state.
+func (m *Machine) Open(stop <-chan struct{}) (uint64, error) {
+	select {
+	case <-stop:
+		return 0, dbsm.ErrOpenStopped
+	default:
+	}
+	db, err := m.openDB()
+	if err != nil {
+		return 0, fmt.Errorf("statemachine: shard %d: %w", m.config.Shard, err)
+	}
+	a, err := newApplier(db)
+	if err != nil {
+		return 0, errors.Join(fmt.Errorf("statemachine: shard %d: %w", m.config.Shard, err), db.Close())
+	}
+	m.install(a)
+	return a.shard.GetAppliedIndex(), nil
+}
+
+// openDB finds the DB in use and deletes what a crash left beside it.
+func (m *Machine) openDB() (*store.DB, error) {
+	if err := os.MkdirAll(m.dir.path, 0o700); err != nil {
+		return nil, err
+	}
+	number, err := m.dir.current()
+	if err != nil {
+		return nil, err
+	}
+	if err := m.dir.clean(number); err != nil {
+		return nil, err
+	}
+	fresh := number == 0
+	if fresh {
+		number = 1
+	}
+	db, err := store.Open(m.dir.db(number), m.config.Store)
+	if err != nil {
+		return nil, err
+	}
+	if fresh {
+		if err := m.dir.point(number); err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
+	}
+	m.number = number
+	return db, nil
+}
+
+// newApplier reads what apply needs in memory, and makes the derived tables.
+func newApplier(db *store.DB) (*applier, error) {
+	batch := db.NewBatch()
+	a := &applier{db: db, shard: loadShard(batch), namespaces: make(map[keys.Namespace]*namespace)}
+	if a.shard.GetFormat() != FormatVersion {
+		return nil, fmt.Errorf("the directory has format %d, this program knows %d", a.shard.GetFormat(), FormatVersion)
+	}
+	var live []*namespace
+	scanNamespaces(batch, func(id keys.Namespace, rec *storagev1.NamespaceRecord) {
+		ns := &namespace{id: id, revision: rec.GetRevision(), dropped: rec.GetDropped(), known: true}
+		a.namespaces[id] = ns
+		if !ns.dropped {
+			live = append(live, ns)
+		}
+	})
+	for _, ns := range live {
+		recipes.Rebuild(newTx(batch, ns, recipes.Clock(a.shard.GetClockMs()), 0))
+	}
+	a.touched = live
+	return a, batch.Commit()
+}
+
+// install makes a DB the one that everybody uses, and returns the one before.
+func (m *Machine) install(a *applier) (old *store.DB) {
+	a.batch = a.db.NewBatch()
+	dues := a.nextDues()
+	m.due.clear()
+	var progress []feed.Progress
+	for i, ns := range a.touched {
+		m.due.set(uint32(ns.id), dues[i].at, dues[i].found)
+		progress = append(progress, feed.Progress{Namespace: uint32(ns.id), Revision: ns.revision})
+	}
+	a.reset()
+	m.applier = a
+
+	m.mu.Lock()
+	old, m.mu.db = m.mu.db, a.db
+	m.mu.Unlock()
+
+	m.feed.Reset(progress, a.shard.GetAppliedIndex())
+	m.progress.advance(a.shard)
+	return old
+}
+
+// view opens a view of the state after the last commit.
+func (m *Machine) view() (*store.View, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.mu.db == nil {
+		return nil, ErrClosed
+	}
+	view, err := m.mu.db.View()
+	if errors.Is(err, store.ErrClosed) {
+		return nil, ErrClosed
+	}
+	return view, err
+}
+
+// diskBytes is the size of the DB in use.
+func (m *Machine) diskBytes() int64 {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.mu.db == nil {
+		return 0
+	}
+	return m.mu.db.DiskBytes()
+}
+
+// Sync makes everything that was applied durable.
+func (m *Machine) Sync() error { return m.applier.db.Sync() }
+
+// Close ends subscriptions, waits and running hashes, waits until running
+// queries have their answer, and closes the DB.
+func (m *Machine) Close() error {
+	m.mu.Lock()
+	db := m.mu.db
+	m.mu.db = nil
+	m.mu.Unlock()
+	if db == nil {
+		return nil
+	}
+
+	m.feed.Close()
+	m.progress.close()
+	m.hashes.close()
+	m.prepared.closeAll()
+	err := errors.Join(db.Sync(), db.Close())
+	m.retired.Wait()
+	return err
 }
 
 // Subscribe begins a subscription to committed events.

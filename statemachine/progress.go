@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+
+	storagev1 "github.com/conclavehq/conclave/proto/gen/conclave/storage/v1"
 )
 
 // progress is how far the replica is. It is written by the apply goroutine and
@@ -26,9 +28,10 @@ type waiter struct {
 }
 
 // advance publishes how far the replica is and wakes whoever waited for it.
-func (p *progress) advance(applied, epoch uint64, clock int64) {
-	p.epoch.Store(epoch)
-	p.clock.Store(clock)
+func (p *progress) advance(shard *storagev1.ShardRecord) {
+	p.epoch.Store(shard.GetEpoch())
+	p.clock.Store(shard.GetClockMs())
+	applied := shard.GetAppliedIndex()
 
 	p.mu.Lock()
 	defer p.mu.Unlock()

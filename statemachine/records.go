@@ -52,7 +52,7 @@ func loadNamespace(from getter, ns keys.Namespace) (rec *storagev1.NamespaceReco
 	key := namespaceKey(ns)
 	value := from.Get(key)
 	if value == nil {
-		rec.Revision, rec.Compacted = firstRevision, -1
+		rec.Revision = firstRevision
 		return rec, false
 	}
 	mustDecode(key, value, rec)

@@ -8,11 +8,11 @@
 // in a bounded buffer, and a subscriber whose buffer overflows is told so
 // instead of being waited for.
 //
-//	            Publish               Next
-//	 (nothing) ────────▶ (pending) ────────▶ (nothing)
-//	                       │ buffer full
-//	                       ▼          Next
-//	                    (lagging) ────────▶ ErrLagging, then (nothing)
+//	           Publish               Next
+//	(nothing) ────────▶ (pending) ────────▶ (nothing)
+//	                      │ buffer full
+//	                      ▼          Next
+//	                   (lagging) ────────▶ ErrLagging, then (nothing)
 //
 // After ErrLagging or ErrReset the subscription goes on with what is published
 // from then on. The subscriber reads the state, which is newer than anything

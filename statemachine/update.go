@@ -1,0 +1,221 @@
+package statemachine
+
+import (
+	"fmt"
+
+	dbsm "github.com/lni/dragonboat/v4/statemachine"
+
+	"github.com/conclavehq/conclave/internal/keys"
+	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
+	storagev1 "github.com/conclavehq/conclave/proto/gen/conclave/storage/v1"
+	"github.com/conclavehq/conclave/recipes"
+	"github.com/conclavehq/conclave/statemachine/entry"
+	"github.com/conclavehq/conclave/statemachine/feed"
+	"github.com/conclavehq/conclave/statemachine/store"
+)
+
+// applier holds the part of the state that every entry needs, in memory, and
+// what the running Update has gathered. It belongs to the apply goroutine.
+type applier struct {
+	db         *store.DB
+	shard      *storagev1.ShardRecord
+	namespaces map[keys.Namespace]*namespace
+
+	// Since the last commit:
+	batch    *store.Batch
+	events   []*logv1.Event
+	touched  []*namespace
+	dropped  []keys.Namespace
+	outcomes []outcome
+	hash     bool
+}
+
+// namespace is the head of a namespace's history.
+type namespace struct {
+	id       keys.Namespace
+	revision int64
+	dropped  bool
+	// known is false until the namespace has its record on disk.
+	known bool
+	// touched and changed are about the commit in the making: a command looked
+	// at the namespace, and the record must be written.
+	touched, changed bool
+}
+
+// outcome is what an entry's commands gave.
+type outcome struct {
+	batchID uint64
+	results []*logv1.Result
+}
+
+// Update applies committed entries in one commit (promise S1); an entry that
+// asks for a hash ends a commit of its own.
+func (m *Machine) Update(entries []dbsm.Entry) ([]dbsm.Entry, error) {
+	a := m.applier
+	for i := range entries {
+		if a.batch == nil {
+			a.batch = a.db.NewBatch()
+		}
+		m.applyEntry(entries[i].Index, entries[i].Cmd)
+		entries[i].Result = dbsm.Result{Value: entries[i].Index}
+		if !a.hash && i < len(entries)-1 {
+			continue
+		}
+		if err := m.commit(); err != nil {
+			return nil, fmt.Errorf("statemachine: shard %d: %w", m.config.Shard, err)
+		}
+	}
+	return entries, nil
+}
+
+// applyEntry applies the commands of one log entry to the batch.
+func (m *Machine) applyEntry(index uint64, data []byte) {
+	a := m.applier
+	if index <= a.shard.GetAppliedIndex() {
+		panic(fmt.Sprintf("statemachine: shard %d: log entry %d comes again after entry %d",
+			m.config.Shard, index, a.shard.GetAppliedIndex()))
+	}
+	e, err := entry.Decode(data)
+	if err != nil {
+		panic(fmt.Sprintf("statemachine: shard %d: log entry %d cannot be applied: %v", m.config.Shard, index, err))
+	}
+	a.shard.AppliedIndex = index
+
+	results := make([]*logv1.Result, len(e.Commands))
+	refusal := a.admit(e)
+	for i, command := range e.Commands {
+		if refusal != nil {
+			results[i] = &logv1.Result{Refusal: refusal}
+		} else {
+			results[i] = a.command(e.Header, command)
+		}
+		if results[i].GetIndex() == 0 {
+			results[i].Index = index
+		}
+	}
+	a.outcomes = append(a.outcomes, outcome{batchID: e.Header.GetBatchId(), results: results})
+}
+
+// command applies one command and returns its result.
+func (a *applier) command(header *logv1.Header, command *logv1.Command) *logv1.Result {
+	ns := a.touch(keys.Namespace(command.GetNamespaceId()))
+	t := newTx(a.batch, ns, recipes.Clock(a.shard.GetClockMs()), header.GetWallMs())
+	result, own := a.replicaCommand(t, command)
+	switch {
+	case own:
+	case ns.dropped:
+		return &logv1.Result{Refusal: notFound(ns.id)}
+	default:
+		before := a.batch.Mark()
+		result = deduplicated(t, command, a.shard.GetAppliedIndex())
+		if a.batch.Mark() != before && !ns.known {
+			ns.changed = true
+		}
+	}
+	if t.revision != ns.revision {
+		ns.changed = true
+	}
+	a.events = append(a.events, t.finish()...)
+	return result
+}
+
+// deduplicated answers a command that was applied before with its first
+// answer, and applies others (promise D5).
+func deduplicated(t *tx, command *logv1.Command, index uint64) *logv1.Result {
+	if first := recipes.Recall(t, command); first != nil {
+		return first
+	}
+	result := &logv1.Result{Index: index}
+	mark := t.Mark()
+	if result.Refusal = apply(t, command, result); result.Refusal != nil {
+		t.Rollback(mark)
+	}
+	result.Revision = int64(t.Revision())
+	recipes.Remember(t, command, result)
+	return result
+}
+
+// touch returns a namespace and notes that the commit concerns it.
+func (a *applier) touch(id keys.Namespace) *namespace {
+	ns := a.namespaces[id]
+	if ns == nil {
+		ns = &namespace{id: id, revision: firstRevision}
+		a.namespaces[id] = ns
+	}
+	if !ns.touched {
+		ns.touched = true
+		a.touched = append(a.touched, ns)
+	}
+	return ns
+}
+
+// commit writes the batch and tells everybody who waits for it.
+func (m *Machine) commit() error {
+	a := m.applier
+	a.saveHeads()
+	dues := a.nextDues()
+	if err := a.batch.Commit(); err != nil {
+		return err
+	}
+
+	progress := make([]feed.Progress, len(a.touched))
+	for i, ns := range a.touched {
+		progress[i] = feed.Progress{Namespace: uint32(ns.id), Revision: ns.revision}
+		m.due.set(uint32(ns.id), dues[i].at, dues[i].found)
+	}
+	m.feed.Publish(a.events, progress, a.shard.GetAppliedIndex())
+	for _, ns := range a.dropped {
+		m.feed.ResetNamespace(uint32(ns))
+	}
+	m.progress.advance(a.shard)
+	if m.config.Results != nil {
+		for _, o := range a.outcomes {
+			m.config.Results(o.batchID, o.results)
+		}
+	}
+	if a.hash {
+		m.startHash(a.shard.GetAppliedIndex())
+	}
+	a.reset()
+	return nil
+}
+
+// saveHeads puts the shard's and the changed namespaces' records into the
+// batch.
+func (a *applier) saveHeads() {
+	a.batch.Set(shardKey, mustEncode(a.shard))
+	for _, ns := range a.touched {
+		if ns.changed {
+			a.batch.Set(namespaceKey(ns.id), mustEncode(&storagev1.NamespaceRecord{
+				Revision: ns.revision, Dropped: ns.dropped,
+			}))
+			ns.known, ns.changed = true, false
+		}
+	}
+}
+
+// firstDue is when the first timer of a namespace is due.
+type firstDue struct {
+	at    int64
+	found bool
+}
+
+// nextDues looks the touched namespaces' first timers up, in their order.
+func (a *applier) nextDues() []firstDue {
+	dues := make([]firstDue, len(a.touched))
+	for i, ns := range a.touched {
+		at, found := recipes.NextDue(newTx(a.batch, ns, recipes.Clock(a.shard.GetClockMs()), 0))
+		dues[i] = firstDue{at: int64(at), found: found}
+	}
+	return dues
+}
+
+// reset begins the next commit. The slices are not used again, because others
+// hold the events and results.
+func (a *applier) reset() {
+	for _, ns := range a.touched {
+		ns.touched = false
+	}
+	a.touched = a.touched[:0]
+	a.batch, a.events, a.dropped, a.outcomes, a.hash = nil, nil, nil, nil, false
+}
