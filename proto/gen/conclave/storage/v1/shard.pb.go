@@ -99,10 +99,8 @@ func (x *ShardRecord) GetFormat() uint32 {
 type NamespaceRecord struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Revision int64                  `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
-	// The revision below which history is forgotten; -1: it never was.
-	Compacted int64 `protobuf:"zigzag64,2,opt,name=compacted,proto3" json:"compacted,omitempty"`
 	// The namespace was dropped; its number is not used again.
-	Dropped       bool `protobuf:"varint,3,opt,name=dropped,proto3" json:"dropped,omitempty"`
+	Dropped       bool `protobuf:"varint,2,opt,name=dropped,proto3" json:"dropped,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -140,13 +138,6 @@ func (*NamespaceRecord) Descriptor() ([]byte, []int) {
 func (x *NamespaceRecord) GetRevision() int64 {
 	if x != nil {
 		return x.Revision
-	}
-	return 0
-}
-
-func (x *NamespaceRecord) GetCompacted() int64 {
-	if x != nil {
-		return x.Compacted
 	}
 	return 0
 }
@@ -221,11 +212,10 @@ const file_conclave_storage_v1_shard_proto_rawDesc = "" +
 	"\rapplied_index\x18\x01 \x01(\x04R\fappliedIndex\x12\x19\n" +
 	"\bclock_ms\x18\x02 \x01(\x03R\aclockMs\x12\x14\n" +
 	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\x12\x16\n" +
-	"\x06format\x18\x04 \x01(\rR\x06format\"e\n" +
+	"\x06format\x18\x04 \x01(\rR\x06format\"G\n" +
 	"\x0fNamespaceRecord\x12\x1a\n" +
-	"\brevision\x18\x01 \x01(\x03R\brevision\x12\x1c\n" +
-	"\tcompacted\x18\x02 \x01(\x12R\tcompacted\x12\x18\n" +
-	"\adropped\x18\x03 \x01(\bR\adropped\"P\n" +
+	"\brevision\x18\x01 \x01(\x03R\brevision\x12\x18\n" +
+	"\adropped\x18\x02 \x01(\bR\adropped\"P\n" +
 	"\x0eSnapshotHeader\x12\x19\n" +
 	"\bshard_id\x18\x01 \x01(\x04R\ashardId\x12#\n" +
 	"\rapplied_index\x18\x02 \x01(\x04R\fappliedIndexB\xdb\x01\n" +

@@ -45,7 +45,6 @@ func (m *NamespaceRecord) CloneVT() *NamespaceRecord {
 	}
 	r := new(NamespaceRecord)
 	r.Revision = m.Revision
-	r.Compacted = m.Compacted
 	r.Dropped = m.Dropped
 	if len(m.unknownFields) > 0 {
 		r.unknownFields = make([]byte, len(m.unknownFields))
@@ -111,9 +110,6 @@ func (this *NamespaceRecord) EqualVT(that *NamespaceRecord) bool {
 		return false
 	}
 	if this.Revision != that.Revision {
-		return false
-	}
-	if this.Compacted != that.Compacted {
 		return false
 	}
 	if this.Dropped != that.Dropped {
@@ -242,11 +238,6 @@ func (m *NamespaceRecord) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 			dAtA[i] = 0
 		}
 		i--
-		dAtA[i] = 0x18
-	}
-	if m.Compacted != 0 {
-		i = protohelpers.EncodeVarint(dAtA, i, uint64((uint64(m.Compacted)<<1)^uint64((m.Compacted>>63))))
-		i--
 		dAtA[i] = 0x10
 	}
 	if m.Revision != 0 {
@@ -330,9 +321,6 @@ func (m *NamespaceRecord) SizeVT() (n int) {
 	_ = l
 	if m.Revision != 0 {
 		n += 1 + protohelpers.SizeOfVarint(uint64(m.Revision))
-	}
-	if m.Compacted != 0 {
-		n += 1 + protohelpers.SizeOfZigzag(uint64(m.Compacted))
 	}
 	if m.Dropped {
 		n += 2
@@ -533,27 +521,6 @@ func (m *NamespaceRecord) UnmarshalVT(dAtA []byte) error {
 				}
 			}
 		case 2:
-			if wireType != 0 {
-				return fmt.Errorf("proto: wrong wireType = %d for field Compacted", wireType)
-			}
-			var v uint64
-			for shift := uint(0); ; shift += 7 {
-				if shift >= 64 {
-					return protohelpers.ErrIntOverflow
-				}
-				if iNdEx >= l {
-					return io.ErrUnexpectedEOF
-				}
-				b := dAtA[iNdEx]
-				iNdEx++
-				v |= uint64(b&0x7F) << shift
-				if b < 0x80 {
-					break
-				}
-			}
-			v = (v >> 1) ^ uint64((int64(v&1)<<63)>>63)
-			m.Compacted = int64(v)
-		case 3:
 			if wireType != 0 {
 				return fmt.Errorf("proto: wrong wireType = %d for field Dropped", wireType)
 			}
