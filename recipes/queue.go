@@ -45,7 +45,6 @@ func open(tx Tx, name string) *openQueue {
 // close ends a command that changed the queue: workers in line get what became
 // ready, in the same commit (promise R1), and the record is written.
 func (q *openQueue) close() {
-	q.tx.NextRevision()
 	q.serve()
 	save(q.tx, queueKey(q.tx, q.name), &q.rec)
 }

@@ -192,6 +192,7 @@ func (j *job) backoff() int64 {
 
 // emitLostClaim tells a worker that its claim has ended before it said so.
 func emitLostClaim(tx Tx, queue string, j *job, cause, reason string) {
+	tx.NextRevision()
 	tx.Emit(&logv1.Event{Body: &logv1.Event_Lost{Lost: &logv1.LostEvent{
 		Kind:    logv1.LostEvent_KIND_CLAIM,
 		Name:    queue,

@@ -31,6 +31,7 @@ func mustJob(r Reader, queue string, id uint64) *job {
 
 // A job is in exactly one state. enter and leave are the only code that changes
 // the state, its index, its timer and its count, so these cannot come apart.
+// Both take the command's revision.
 //
 //	           ┌────────────── delay, back-off ──────────────┐
 //	           ▼                                             │
@@ -42,6 +43,7 @@ func mustJob(r Reader, queue string, id uint64) *job {
 
 // enter puts a job, which is in no state, into one.
 func (q *openQueue) enter(j *job, state logv1.JobState, due Clock) {
+	q.tx.NextRevision()
 	j.rec.State, j.rec.DueMs = state, int64(due)
 	switch state {
 	case logv1.JobState_JOB_STATE_READY:
@@ -66,6 +68,7 @@ func (q *openQueue) enter(j *job, state logv1.JobState, due Clock) {
 // leave takes a job out of its state. The caller puts it into another one or
 // removes it.
 func (q *openQueue) leave(j *job) {
+	q.tx.NextRevision()
 	state, due := j.rec.State, Clock(j.rec.DueMs)
 	switch state {
 	case logv1.JobState_JOB_STATE_READY:
