@@ -90,15 +90,23 @@ func Resign(tx Tx, cmd *logv1.Resign) (*logv1.ResignResult, *logv1.Refusal) {
 	return &logv1.ResignResult{NextTerm: e.Term}, nil
 }
 
-// CancelCampaign withdraws a candidacy. A term that was won first ends, so
-// after it the caller neither waits nor leads. A candidacy that has ended
-// otherwise is withdrawn without effect, as long as its ticket is remembered.
+// CancelCampaign withdraws a candidacy. A term that it has become meanwhile
+// ends, so after it the caller neither waits nor leads. A candidacy that has
+// ended otherwise is withdrawn without effect, as long as its ticket is
+// remembered.
 func CancelCampaign(tx Tx, cmd *logv1.CancelCampaign) (*logv1.CancelCampaignResult, *logv1.Refusal) {
 	name, ticket := cmd.GetName(), cmd.GetTicket()
-	if ticket == 0 || !ticketKnown(tx, ticket) {
-		return nil, refuse(logv1.Reason_REASON_TICKET_NOT_FOUND, "no candidacy has the ticket %d", ticket)
+	e := loadElection(tx, name)
+	if ticket == 0 {
+		ticket = waitOf(tx, cmd.GetLeaseId(), ownedCandidacy, name)
 	}
-	if e := loadElection(tx, name); e.Ticket == ticket {
+	if ticket == 0 && e.LeaseId == cmd.GetLeaseId() {
+		ticket = e.Ticket
+	}
+	if ticket == 0 || !ticketKnown(tx, ticket) {
+		return nil, refuse(logv1.Reason_REASON_TICKET_NOT_FOUND, "there is no such candidacy")
+	}
+	if e.Ticket == ticket {
 		endTerm(tx, name, e, firstCandidate(tx, name, e))
 		return &logv1.CancelCampaignResult{Resigned: true}, nil
 	}

@@ -68,15 +68,23 @@ func ReleaseMutex(tx Tx, cmd *logv1.ReleaseMutex) (*logv1.ReleaseMutexResult, *l
 	return &logv1.ReleaseMutexResult{NextToken: m.Token}, nil
 }
 
-// CancelAcquire leaves the line. A grant that came first is given back, so
-// after it the caller neither waits nor holds. A wait that has ended otherwise
-// is canceled without effect, as long as its ticket is remembered.
+// CancelAcquire leaves the line. A hold that the wait has become meanwhile is
+// given back, so after it the caller neither waits nor holds. A wait that has
+// ended otherwise is canceled without effect, as long as its ticket is
+// remembered.
 func CancelAcquire(tx Tx, cmd *logv1.CancelAcquire) (*logv1.CancelAcquireResult, *logv1.Refusal) {
 	name, ticket := cmd.GetName(), cmd.GetTicket()
-	if ticket == 0 || !ticketKnown(tx, ticket) {
-		return nil, refuse(logv1.Reason_REASON_TICKET_NOT_FOUND, "no wait has the ticket %d", ticket)
+	m := loadMutex(tx, name)
+	if ticket == 0 {
+		ticket = waitOf(tx, cmd.GetLeaseId(), ownedMutexWait, name)
 	}
-	if m := loadMutex(tx, name); m.Ticket == ticket {
+	if ticket == 0 && m.LeaseId == cmd.GetLeaseId() {
+		ticket = m.Ticket
+	}
+	if ticket == 0 || !ticketKnown(tx, ticket) {
+		return nil, refuse(logv1.Reason_REASON_TICKET_NOT_FOUND, "there is no such wait for the mutex")
+	}
+	if m.Ticket == ticket {
 		endHold(tx, name, m, true)
 		return &logv1.CancelAcquireResult{Released: true}, nil
 	}

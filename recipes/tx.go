@@ -67,8 +67,9 @@ type Tx interface {
 	Mark() int
 	Rollback(mark int)
 
-	// KV writes. They take the command's revision and emit the KV events. The
-	// rules in kv.go have checked everything before they call them.
+	// KV writes. They take the command's revision, emit the KV events and keep
+	// the table of the keys that end with a lease. The rules in kv.go have
+	// checked everything before they call them.
 
 	// PutKey writes a version of a key and returns the version before, if any.
 	PutKey(key, value []byte, leaseID int64) *logv1.KeyValue

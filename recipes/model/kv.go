@@ -135,7 +135,8 @@ func (tx *Tx) emitKV(kind logv1.KVEvent_Type, kv, before *logv1.KeyValue) {
 // CompactTo implements recipes.Tx. What a key was at rev stays readable.
 func (tx *Tx) CompactTo(rev recipes.Revision) int64 {
 	var removed int64
-	for name, before := range tx.space.versions {
+	for _, name := range slices.Sorted(maps.Keys(tx.space.versions)) {
+		before := tx.space.versions[name]
 		after := slices.Clone(before)
 		for len(after) > 1 && after[1].from <= rev {
 			if after[0].kv != nil {
