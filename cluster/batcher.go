@@ -1,0 +1,250 @@
+package cluster
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/lni/dragonboat/v4"
+	"github.com/rs/zerolog"
+
+	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
+)
+
+// maxInFlight is how many entries of one shard are proposed and not yet
+// applied. While they are, the next batch fills: under load entries become
+// large, and alone a command waits for nothing.
+const maxInFlight = 1
+
+// batcher makes log entries of the commands that come to the leader of a shard.
+//
+//	closed ──open──▶ accepting ──serve──▶ serving ──shut──▶ closed
+//
+// It accepts while the epoch is being claimed, so that nobody is turned away
+// in that moment, and proposes only when it is serving.
+type batcher struct {
+	propose func(data []byte) (*dragonboat.RequestState, error)
+	clock   *logClock
+	log     zerolog.Logger
+
+	maxOps, maxBytes int
+
+	// wake holds a token when run may have something to do.
+	wake chan struct{}
+
+	mu struct {
+		sync.Mutex
+		accepting, serving, stopped bool
+
+		epoch      uint64
+		nextID     uint64
+		queue      []*batch // the last one is filling
+		ops, bytes int      // of the queue
+
+		// undecided are the batches that were proposed, by id. A batch stays
+		// here after its epoch is lost, until the log tells what became of it.
+		undecided map[uint64]*batch
+	}
+}
+
+func newBatcher(propose func([]byte) (*dragonboat.RequestState, error), clock *logClock, cfg *Config) *batcher {
+	b := &batcher{
+		propose:  propose,
+		clock:    clock,
+		log:      cfg.Log,
+		maxOps:   cfg.MaxQueuedOps,
+		maxBytes: cfg.MaxQueuedBytes,
+		wake:     make(chan struct{}, 1),
+	}
+	// Ids must not meet those of another node, nor those of an earlier process
+	// of this one, whose entries may be replayed.
+	b.mu.nextID = rand.Uint64()
+	b.mu.undecided = make(map[uint64]*batch)
+	return b
+}
+
+// open begins to accept commands for an epoch that is about to be claimed.
+func (b *batcher) open(epoch uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.mu.accepting, b.mu.serving, b.mu.epoch = !b.mu.stopped, false, epoch
+}
+
+// serve begins to propose: the epoch is claimed.
+func (b *batcher) serve() {
+	b.mu.Lock()
+	b.mu.serving = b.mu.accepting
+	b.mu.Unlock()
+	b.signal()
+}
+
+// shut ends an epoch. Commands that were not proposed go back to their callers;
+// what was is decided by the log.
+func (b *batcher) shut() {
+	b.mu.Lock()
+	queue := b.shutLocked()
+	b.mu.Unlock()
+	for _, batch := range queue {
+		batch.decide(nil, errNotApplied)
+	}
+	b.signal()
+}
+
+func (b *batcher) shutLocked() []*batch {
+	queue := b.mu.queue
+	for _, batch := range queue {
+		batch.taken = true
+	}
+	b.mu.queue, b.mu.ops, b.mu.bytes = nil, 0, 0
+	b.mu.accepting, b.mu.serving = false, false
+	return queue
+}
+
+// stop ends everything: nobody will hear from the log any more.
+func (b *batcher) stop() {
+	b.mu.Lock()
+	b.mu.stopped = true
+	b.mu.Unlock()
+	b.shut()
+	b.abandon()
+}
+
+// abandon gives up on learning what became of the proposed batches.
+func (b *batcher) abandon() {
+	b.decideWhere(ErrOutcomeUnknown, func(*batch) bool { return true })
+}
+
+// claimed is called, in log order, when a claim of an epoch was applied: what
+// was proposed under an earlier one and has not been applied will be refused.
+// That is promise T2 seen from the side of the deposed leader, and it turns
+// "unknown" into "try again".
+func (b *batcher) claimed(epoch uint64) {
+	b.decideWhere(errNotApplied, func(batch *batch) bool { return batch.epoch < epoch })
+}
+
+// refuse decides a batch that Raft did not take.
+func (b *batcher) refuse(batch *batch) {
+	b.mu.Lock()
+	_, undecided := b.mu.undecided[batch.id]
+	delete(b.mu.undecided, batch.id)
+	b.mu.Unlock()
+	if undecided {
+		batch.decide(nil, errNotApplied)
+	}
+}
+
+func (b *batcher) decideWhere(err error, match func(*batch) bool) {
+	b.mu.Lock()
+	var decided []*batch
+	for id, batch := range b.mu.undecided {
+		if match(batch) {
+			decided = append(decided, batch)
+			delete(b.mu.undecided, id)
+		}
+	}
+	b.mu.Unlock()
+	for _, batch := range decided {
+		batch.decide(nil, err)
+	}
+	b.signal()
+}
+
+// applied is called, in log order, with the results of every batch of the
+// shard, this node's or not.
+func (b *batcher) applied(id uint64, results []*logv1.Result) {
+	b.mu.Lock()
+	batch := b.mu.undecided[id]
+	delete(b.mu.undecided, id)
+	b.mu.Unlock()
+	if batch != nil {
+		batch.decide(results, nil)
+		b.signal()
+	}
+	for _, result := range results {
+		if claim := result.GetClaimEpoch(); claim != nil && result.GetRefusal() == nil {
+			b.claimed(claim.GetEpoch())
+		}
+	}
+}
+
+// submit queues commands, in their order, and says where each one is. It takes
+// all or none: errNotApplied when this node does not lead, ErrOverloaded when
+// the queue is full.
+func (b *batcher) submit(places []place, commands ...[]byte) ([]place, error) {
+	size := 0
+	for _, command := range commands {
+		if len(command) > maxCommandBytes {
+			return nil, ErrTooLarge
+		}
+		size += len(command)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.mu.stopped:
+		return nil, ErrStopped
+	case !b.mu.accepting:
+		return nil, errNotApplied
+	case b.mu.ops+len(commands) > b.maxOps, b.mu.ops > 0 && b.mu.bytes+size > b.maxBytes:
+		return nil, ErrOverloaded
+	}
+	for _, command := range commands {
+		places = append(places, b.fillLocked(command))
+	}
+	b.signal()
+	return places, nil
+}
+
+func (b *batcher) fillLocked(command []byte) place {
+	if n := len(b.mu.queue); n == 0 || !b.mu.queue[n-1].fits(len(command)) {
+		b.mu.queue = append(b.mu.queue, newBatch())
+	}
+	b.mu.ops++
+	b.mu.bytes += len(command)
+	return b.mu.queue[len(b.mu.queue)-1].add(command)
+}
+
+// wait waits for the outcome of a command. When ctx ends first, the command is
+// withdrawn if it still can be (ErrUnavailable), and otherwise its outcome
+// stays unknown.
+func (b *batcher) wait(ctx context.Context, p place) (*logv1.Result, error) {
+	select {
+	case <-p.batch.done:
+		return p.batch.outcome(p.slot)
+	case <-ctx.Done():
+	}
+	if b.withdraw(p) {
+		return nil, ErrUnavailable
+	}
+	select {
+	case <-p.batch.done:
+		return p.batch.outcome(p.slot)
+	default:
+		return nil, ErrOutcomeUnknown
+	}
+}
+
+// withdraw takes a command back that was not proposed yet.
+func (b *batcher) withdraw(p place) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if p.batch.taken {
+		return false
+	}
+	b.mu.ops--
+	b.mu.bytes -= len(p.batch.commands[p.slot])
+	p.batch.bytes -= len(p.batch.commands[p.slot])
+	p.batch.commands[p.slot] = nil
+	return true
+}
+
+func (b *batcher) signal() {
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// wallMS is what humans are shown; nothing is decided by it.
+func wallMS() int64 { return time.Now().UnixMilli() }

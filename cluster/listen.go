@@ -1,0 +1,97 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"github.com/conclavehq/conclave/cluster/transport"
+	"github.com/conclavehq/conclave/proto/gen/conclave/peer/v1/peerv1connect"
+)
+
+// listen opens the peer port. From here on other nodes get answers, at first
+// only that this one does not know anything yet.
+func (c *Cluster) listen() error {
+	listeners := c.cfg.PeerListeners
+	if len(listeners) == 0 {
+		for _, raw := range c.cfg.ListenPeerURLs {
+			ln, err := listenPeer(raw)
+			if err != nil {
+				for _, ln := range listeners {
+					_ = ln.Close()
+				}
+				return err
+			}
+			listeners = append(listeners, ln)
+		}
+	}
+	if len(listeners) == 0 {
+		return errors.New("the peer port needs an address to listen on")
+	}
+	if c.cfg.AdvertisePeerURL == "" { // a cluster of one
+		c.cfg.AdvertisePeerURL = "http://" + listeners[0].Addr().String()
+	}
+	mux, err := transport.Listen(transport.MuxConfig{Log: c.log}, listeners...)
+	if err != nil {
+		return err
+	}
+	c.mux = mux
+
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	c.server = &http.Server{
+		Handler:           c.peerHandler(),
+		Protocols:         protocols,
+		ReadHeaderTimeout: 5 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		HTTP2: &http.HTTP2Config{
+			SendPingTimeout: pingAfter,
+			PingTimeout:     pingTimeout,
+		},
+	}
+	c.served.Go(func() { _ = c.server.Serve(mux.HTTP()) })
+	return nil
+}
+
+func listenPeer(raw string) (net.Listener, error) {
+	address, err := peerAddress(raw)
+	if err != nil {
+		return nil, err
+	}
+	ln, err := net.Listen("tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("the peer port %s is in use by another process", address)
+	case err != nil:
+		return nil, fmt.Errorf("cannot listen on the peer port %s: %w", address, err)
+	}
+	return ln, nil
+}
+
+// peerHandler serves PeerService to nodes of this cluster. Identify also
+// answers others, because it tells them that they are others.
+func (c *Cluster) peerHandler() http.Handler {
+	path, service := peerv1connect.NewPeerServiceHandler(&peerServer{cluster: c},
+		connect.WithReadMaxBytes(maxPeerMessage))
+	handler := http.NewServeMux()
+	handler.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+		if !c.loaded.Load() {
+			http.Error(w, "this node is starting", http.StatusServiceUnavailable)
+			return
+		}
+		if r.Header.Get(clusterHeader) == formatID(c.id.ClusterID) {
+			c.directory.heard(r.Header)
+		} else if r.URL.Path != peerv1connect.PeerServiceIdentifyProcedure {
+			http.Error(w, "this node belongs to another cluster", http.StatusForbidden)
+			return
+		}
+		service.ServeHTTP(w, r)
+	})
+	return handler
+}

@@ -1,0 +1,63 @@
+package cluster
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	dblogger "github.com/lni/dragonboat/v4/logger"
+	"github.com/rs/zerolog"
+)
+
+// Dragonboat has one logger factory per process, and it can be set only once.
+// So the factory stays and what it logs to is replaced: the node started last
+// gets the lines.
+var (
+	engineLog     atomic.Pointer[zerolog.Logger]
+	engineFactory sync.Once
+)
+
+func setEngineLog(log zerolog.Logger) {
+	engineLog.Store(&log)
+	engineFactory.Do(func() {
+		dblogger.SetLoggerFactory(func(name string) dblogger.ILogger { return engineLogger(name) })
+	})
+}
+
+// engineLogger is Dragonboat's logger of one of its packages. Its levels are
+// one or two steps louder than what they mean to an operator.
+type engineLogger string
+
+var _ dblogger.ILogger = engineLogger("")
+
+// SetLevel does nothing: the level of the node's logger counts.
+func (engineLogger) SetLevel(dblogger.LogLevel) {}
+
+// Debugf drops what is of use only to Dragonboat's authors.
+func (engineLogger) Debugf(string, ...any) {}
+
+// Infof logs what the engine does in its normal life.
+func (l engineLogger) Infof(format string, args ...any) {
+	l.event(zerolog.TraceLevel).Msgf(format, args...)
+}
+
+// Warningf logs what happens at every election.
+func (l engineLogger) Warningf(format string, args ...any) {
+	l.event(zerolog.DebugLevel).Msgf(format, args...)
+}
+
+// Errorf logs what the engine recovers from by itself.
+func (l engineLogger) Errorf(format string, args ...any) {
+	l.event(zerolog.WarnLevel).Msgf(format, args...)
+}
+
+// Panicf must panic: the engine relies on not getting any further, and would
+// damage its data otherwise.
+func (l engineLogger) Panicf(format string, args ...any) {
+	l.event(zerolog.ErrorLevel).Msgf(format, args...)
+	panic(fmt.Sprintf(format, args...))
+}
+
+func (l engineLogger) event(level zerolog.Level) *zerolog.Event {
+	return engineLog.Load().WithLevel(level).Str("engine", string(l))
+}

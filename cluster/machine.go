@@ -1,0 +1,99 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+
+	dbsm "github.com/lni/dragonboat/v4/statemachine"
+	"github.com/rs/zerolog"
+
+	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
+	"github.com/conclavehq/conclave/statemachine/feed"
+)
+
+// Machine is the state machine of one replica, as far as the cluster needs it.
+// Everything but Update, Sync and the snapshot methods may be called at any
+// time from many goroutines.
+type Machine interface {
+	dbsm.IOnDiskStateMachine
+
+	// Query answers from the state as it is now.
+	Query(ctx context.Context, q *logv1.Query) (*logv1.Answer, error)
+	// Applied is the index of the last applied entry, and WaitApplied waits
+	// until it has reached index.
+	Applied() uint64
+	WaitApplied(ctx context.Context, index uint64) error
+	// Epoch is the current epoch and Clock the log clock in milliseconds.
+	Epoch() uint64
+	Clock() int64
+	// NextDue is the log clock at which the first timer is due; ok is false when
+	// there is none. DueMoved holds a token when it may have moved, for one
+	// reader. DueNamespaces are those with a timer due at a clock.
+	NextDue() (ms int64, ok bool)
+	DueMoved() <-chan struct{}
+	DueNamespaces(clock int64) []uint32
+	// Subscribe begins a subscription to committed events.
+	Subscribe(f feed.Filter) *feed.Subscription
+	// Hash is the hash that ComputeHash made at index, if it is still known.
+	Hash(index uint64) (hash string, ok bool)
+}
+
+// MachineConfig is what a replica's machine is made with.
+type MachineConfig struct {
+	Shard, Replica uint64
+	// Dir is the machine's own directory; it may not exist yet.
+	Dir string
+	// Results must be called for every applied batch, in log order, after its
+	// changes can be read and before Update returns.
+	Results func(batchID uint64, results []*logv1.Result)
+	Log     zerolog.Logger
+}
+
+// hosted is a Machine as Dragonboat sees it. It tells its shard what Dragonboat
+// keeps to itself.
+type hosted struct {
+	Machine
+	shard *shard
+
+	// opened is closed after Open; openErr is what it returned.
+	opened  chan struct{}
+	openErr error
+
+	close sync.Once
+}
+
+func newHosted(m Machine, s *shard) *hosted {
+	return &hosted{Machine: m, shard: s, opened: make(chan struct{})}
+}
+
+// Open keeps an error from Dragonboat, which would panic in a goroutine of its
+// own. Start reports it and closes the NodeHost, and that ends the wait here.
+func (h *hosted) Open(stop <-chan struct{}) (uint64, error) {
+	index, err := h.Machine.Open(stop)
+	h.openErr = err
+	close(h.opened)
+	if err != nil {
+		if !errors.Is(err, dbsm.ErrOpenStopped) {
+			<-stop
+		}
+		return 0, dbsm.ErrOpenStopped
+	}
+	return index, nil
+}
+
+// RecoverFromSnapshot jumps over log entries, so batches of this node that are
+// still undecided may have been among them.
+func (h *hosted) RecoverFromSnapshot(r io.Reader, stop <-chan struct{}) error {
+	err := h.Machine.RecoverFromSnapshot(r, stop)
+	h.shard.batcher.abandon()
+	return err
+}
+
+// Close is safe to call again: Dragonboat does not promise to call it at all.
+func (h *hosted) Close() error {
+	var err error
+	h.close.Do(func() { err = h.Machine.Close() })
+	return err
+}

@@ -1,0 +1,135 @@
+package cluster
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/lni/dragonboat/v4"
+	"github.com/lni/dragonboat/v4/raftio"
+	"github.com/rs/zerolog"
+
+	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
+)
+
+// systemShard keeps the nodes and the namespaces.
+const systemShard = 1
+
+// maxDataShards is how many shards may carry namespaces.
+const maxDataShards = 16
+
+// dataShards are the ids of n data shards. They are even, so that Dragonboat,
+// which shares two workers out by id, never lets them hold up the system shard.
+func dataShards(n int) []uint64 {
+	ids := make([]uint64, n)
+	for i := range ids {
+		ids[i] = uint64(2 * (i + 1))
+	}
+	return ids
+}
+
+// shard is this node's replica of one shard, and the way to its leader.
+type shard struct {
+	id, replica uint64
+	node        string
+	machine     *hosted
+	batcher     *batcher
+	reads       *reads
+	clock       *logClock
+	raft        *dragonboat.NodeHost
+	log         zerolog.Logger
+	// started is set when Raft runs the replica.
+	started atomic.Bool
+
+	mu struct {
+		sync.Mutex
+		leader raftio.LeaderInfo
+		// moved is closed, and replaced, whenever leader changes.
+		moved chan struct{}
+	}
+}
+
+func newShard(id, replica uint64, cfg *Config, dir string) *shard {
+	s := &shard{
+		id: id, replica: replica, node: cfg.Name,
+		clock: newLogClock(),
+		log:   cfg.Log.With().Uint64("shard", id).Logger(),
+	}
+	s.mu.moved = make(chan struct{})
+	s.batcher = newBatcher(s.proposeEntry, s.clock, cfg)
+	s.reads = newReads(s.readIndex, func() <-chan struct{} {
+		_, moved := s.leader()
+		return moved
+	})
+	s.machine = newHosted(cfg.NewMachine(MachineConfig{
+		Shard: id, Replica: replica, Dir: dir, Results: s.batcher.applied, Log: s.log,
+	}), s)
+	return s
+}
+
+// run starts the shard's goroutines; they end with ctx.
+func (s *shard) run(ctx context.Context, wg *sync.WaitGroup) {
+	wg.Go(func() { s.rule(ctx) })
+	wg.Go(func() { s.batcher.run(ctx) })
+	wg.Go(func() { s.reads.run(ctx) })
+}
+
+// proposalTimeout is when Dragonboat forgets a proposal that got nowhere. It
+// decides nothing: see batcher.idle.
+const proposalTimeout = time.Minute
+
+func (s *shard) proposeEntry(data []byte) (*dragonboat.RequestState, error) {
+	return s.raft.Propose(s.raft.GetNoOPSession(s.id), data, proposalTimeout)
+}
+
+func (s *shard) readIndex() (*dragonboat.RequestState, error) {
+	return s.raft.ReadIndex(s.id, readTimeout)
+}
+
+// leaderUpdated records what Raft says. It is called in one goroutine for all
+// shards and must not block.
+func (s *shard) leaderUpdated(info raftio.LeaderInfo) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.leader = info
+	close(s.mu.moved)
+	s.mu.moved = make(chan struct{})
+}
+
+// leader is the leader as far as this replica knows, and a channel that is
+// closed when that changes.
+func (s *shard) leader() (raftio.LeaderInfo, <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mu.leader, s.mu.moved
+}
+
+// leads says whether this replica leads, as far as it knows.
+func (s *shard) leads() bool {
+	info, _ := s.leader()
+	return info.LeaderID == s.replica
+}
+
+// query answers from this replica's state.
+func (s *shard) query(ctx context.Context, opts ReadOptions, q *logv1.Query) (*logv1.Answer, error) {
+	if !opts.Serializable {
+		if err := s.reads.wait(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if opts.MinIndex > s.machine.Applied() {
+		if err := s.machine.WaitApplied(ctx, opts.MinIndex); err != nil {
+			return nil, s.unavailable(ctx, err)
+		}
+	}
+	return s.machine.Query(ctx, q)
+}
+
+// unavailable is err as a caller may see it.
+func (s *shard) unavailable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ErrUnavailable
+	}
+	return err
+}
