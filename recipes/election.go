@@ -38,7 +38,7 @@ func Campaign(tx Tx, cmd *logv1.Campaign) (*logv1.CampaignResult, *logv1.Refusal
 		CandidateRecord: &storagev1.CandidateRecord{
 			LeaseId: leaseID,
 			Value:   cmd.GetValue(),
-			Card:    stamped(tx, cmd.GetCard()),
+			Card:    sessionCard(tx, leaseID, cmd.GetCard()),
 		},
 	}
 	switch {

@@ -50,7 +50,6 @@ func saveElection(tx Tx, name string, e *storagev1.ElectionRecord) {
 	save(tx, electionKey(tx, name), e)
 }
 
-// nobodyLeads also means that nobody waits: whoever waits leads at once.
 func nobodyLeads(e *storagev1.ElectionRecord) bool { return e.LeaseId == 0 }
 
 // electionTermIs reports whether a term is the current one: what the guard
@@ -154,7 +153,7 @@ func successor(r Reader, name string, e *storagev1.ElectionRecord, to string) (*
 	var found *candidate
 	left := candidateSearch
 	scanCandidates(r, name, func(c *candidate) bool {
-		if c.Card.GetIdentity() == to {
+		if c.Card.GetIdentity() == to && leaseExists(r, c.LeaseId) {
 			found = c
 		}
 		left--
@@ -166,18 +165,19 @@ func successor(r Reader, name string, e *storagev1.ElectionRecord, to string) (*
 	return found, nil
 }
 
-// firstCandidate returns the head of the line, nil when nobody waits.
+// firstCandidate returns the first in line whose session is alive, nil when
+// there is none. One that is not alive cannot come back: it stays in line only
+// until the command that ends it.
 func firstCandidate(r Reader, name string, e *storagev1.ElectionRecord) (first *candidate) {
 	if e.Waiting == 0 {
 		return nil
 	}
 	scanCandidates(r, name, func(c *candidate) bool {
-		first = c
-		return false
+		if leaseExists(r, c.LeaseId) {
+			first = c
+		}
+		return first == nil
 	})
-	if first == nil {
-		panic(fmt.Sprintf("recipes: election %q counts candidates but has none", name))
-	}
 	return first
 }
 

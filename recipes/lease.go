@@ -74,7 +74,7 @@ func RevokeLease(tx Tx, cmd *logv1.RevokeLease) (*logv1.RevokeLeaseResult, *logv
 
 // expireLeases ends the leases whose timers are due, unless they were renewed
 // since (promise T4). All their waits end before the first of their holds, so
-// that no hold is handed to a session that ends in this same command.
+// that the search for the next in line does not pass them one by one.
 func expireLeases(tx Tx, timers []dueTimer) {
 	var ended []int64
 	for _, timer := range timers {

@@ -34,7 +34,7 @@ func AcquireMutex(tx Tx, cmd *logv1.AcquireMutex) (*logv1.AcquireMutexResult, *l
 
 	waiter := &storagev1.MutexWaiterRecord{
 		LeaseId:     leaseID,
-		Card:        stamped(tx, cmd.GetCard()),
+		Card:        sessionCard(tx, leaseID, cmd.GetCard()),
 		LockDelayMs: cmd.GetLockDelayMs(),
 	}
 	switch {

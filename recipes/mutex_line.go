@@ -117,12 +117,13 @@ func endHold(tx Tx, name string, m *storagev1.MutexRecord, clean bool) {
 	emitMutex(tx, name, m)
 }
 
-// grantNextHold makes the first in line the holder, if anybody waits.
+// grantNextHold makes the first in line the holder. When nobody waits, or only
+// sessions whose time is up, the mutex stays free.
 func grantNextHold(tx Tx, name string, m *storagev1.MutexRecord) {
-	if m.Waiting == 0 {
+	ticket, waiter := firstMutexWaiter(tx, name, m)
+	if waiter == nil {
 		return
 	}
-	ticket, waiter := firstMutexWaiter(tx, name)
 	leaveMutex(tx, name, m, waiter, ticket)
 	holdMutex(tx, name, m, waiter, ticket)
 	closeTicket(tx, ticket, &storagev1.TicketRecord{
@@ -131,17 +132,22 @@ func grantNextHold(tx Tx, name string, m *storagev1.MutexRecord) {
 	})
 }
 
-// firstMutexWaiter returns the head of a line that is not empty.
-func firstMutexWaiter(r Reader, name string) (ticket int64, waiter *storagev1.MutexWaiterRecord) {
+// firstMutexWaiter returns the first in line whose session is alive, nil when
+// there is none. One that is not alive cannot come back: it stays in line only
+// until the command that ends it.
+func firstMutexWaiter(r Reader, name string, m *storagev1.MutexRecord) (first int64, found *storagev1.MutexWaiterRecord) {
+	if m.Waiting == 0 {
+		return 0, nil
+	}
 	line := mutexLine(r, name)
 	r.Scan(line, keys.After(line), func(key, value []byte) bool {
-		ticket, waiter = mutexWaiterAt(line, key, value)
-		return false
+		ticket, waiter := mutexWaiterAt(line, key, value)
+		if leaseExists(r, waiter.GetLeaseId()) {
+			first, found = ticket, waiter
+		}
+		return found == nil
 	})
-	if waiter == nil {
-		panic(fmt.Sprintf("recipes: mutex %q counts waiters but has none", name))
-	}
-	return ticket, waiter
+	return first, found
 }
 
 // mutexWaiterAt decodes one place in line.

@@ -110,8 +110,8 @@ func waitOf(r Reader, leaseID int64, kind ownedKind, name string) (ticket int64)
 
 // releaseOwned releases everything that a session owns and returns how many
 // things that were. cause is "session expired" or "session closed"; a clean
-// end skips lock-delays. The session's waits end first, so that nothing that
-// it loses can be granted to itself; then its holds, in the order of kinds.
+// end skips lock-delays. The session's waits end first, then its holds, in the
+// order of their kinds.
 func releaseOwned(tx Tx, leaseID int64, cause string, clean bool) int64 {
 	waits := dropWaits(tx, leaseID, cause)
 	holds := ownedBy(tx, leaseID, 0)

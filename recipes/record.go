@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
+	storagev1 "github.com/conclavehq/conclave/proto/gen/conclave/storage/v1"
 )
 
 // record is a storage message with the fast codec.
@@ -55,5 +56,22 @@ func stamped(tx Tx, card *logv1.Card) *logv1.Card {
 	}
 	out := card.CloneVT()
 	out.SinceMs = tx.WallMS()
+	return out
+}
+
+// sessionCard returns the card of what a session does: what the caller says,
+// and the session's own identity where the caller says none, so that nothing
+// is ever held by a nobody (promise R5).
+func sessionCard(tx Tx, leaseID int64, card *logv1.Card) *logv1.Card {
+	out := stamped(tx, card)
+	if out.Identity != "" {
+		return out
+	}
+	var session storagev1.LeaseRecord
+	if load(tx, leaseKey(tx, leaseID), &session) {
+		out.Identity = session.GetCard().GetIdentity()
+		out.Host = session.GetCard().GetHost()
+		out.Pid = session.GetCard().GetPid()
+	}
 	return out
 }

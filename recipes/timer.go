@@ -102,10 +102,8 @@ func takeDue(tx Tx, table keys.Table, limit int) []dueTimer {
 // order of its due time (promises T1, T4).
 //
 // Within one such command nothing is granted twice, so no token is (promise
-// R2): a mutex that falls free because its holder's lease is due goes to a
-// session that is not due in the same command, because the waits of all the
-// due leases end before the first hold does; and the other timers, which come
-// after the leases, end no session.
+// R2): leases come first, nothing is granted to a session whose lease is due,
+// and the timers after them end no session.
 func ExpireTimers(tx Tx, cmd *logv1.ExpireTimers) (*logv1.ExpireTimersResult, *logv1.Refusal) {
 	limit := int(cmd.GetLimit())
 	if limit <= 0 {
