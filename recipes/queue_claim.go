@@ -22,7 +22,7 @@ func ClaimJobs(tx Tx, cmd *logv1.ClaimJobs) (*logv1.ClaimJobsResult, *logv1.Refu
 		LeaseId: cmd.GetLeaseId(),
 		Max:     max(cmd.GetMax(), 1),
 		ClaimMs: cmp.Or(max(cmd.GetClaimMs(), 0), defaultClaimMS),
-		Card:    stamped(tx, cmd.GetCard()),
+		Card:    sessionCard(tx, cmd.GetLeaseId(), cmd.GetCard()),
 	}
 	q := open(tx, cmd.GetQueue())
 	if q.rec.Ready == 0 {

@@ -43,7 +43,7 @@ func RegisterInstance(tx Tx, cmd *logv1.RegisterInstance) (*logv1.RegisterInstan
 		Zone:           in.GetZone(),
 		Status:         in.GetStatus(),
 		LeaseId:        in.GetLeaseId(),
-		Card:           stamped(tx, in.GetCard()),
+		Card:           sessionCard(tx, in.GetLeaseId(), in.GetCard()),
 		CreateRevision: rec.GetCreateRevision(),
 		ModRevision:    revision,
 	}
