@@ -67,7 +67,8 @@ func DeleteRange(tx Tx, cmd *logv1.DeleteRange) (*logv1.DeleteRangeResult, *logv
 func Compact(tx Tx, cmd *logv1.Compact) (*logv1.CompactResult, *logv1.Refusal) {
 	revision := Revision(cmd.GetRevision())
 	if compacted := tx.Compacted(); revision <= compacted {
-		refusal := refuse(logv1.Reason_REASON_COMPACTED, "history is compacted to revision %d already", compacted)
+		refusal := refuse(logv1.Reason_REASON_COMPACTED,
+			"revision %d is compacted already; the last compaction was to %d", revision, compacted)
 		refusal.Revision = int64(compacted)
 		return nil, refusal
 	}
