@@ -96,7 +96,7 @@ func (c *Cluster) become(id identity) {
 	if c.client != nil {
 		c.client.CloseIdleConnections()
 	}
-	c.client = newPeerClient(id, c.cfg.AdvertisePeerURL)
+	c.client = newPeerClient(id, &c.cfg)
 }
 
 // askPeers asks all other members at once what they know of this node, and

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -90,6 +91,10 @@ type Config struct {
 	MaxQueuedOps   int
 	MaxQueuedBytes int
 
+	// Dial opens connections to other nodes' peer ports. Nil dials TCP. Tests cut
+	// the network here.
+	Dial func(ctx context.Context, addr string) (net.Conn, error)
+
 	// Fatal is told, once, why this node must stop: another node knows that its
 	// data is not what the cluster has on record. The callee should call Stop
 	// from another goroutine and report the error. Required.
@@ -117,6 +122,9 @@ func (c Config) withDefaults() (Config, error) {
 	c.CompactionOverhead = or(c.CompactionOverhead, 5_000)
 	c.MaxQueuedOps = or(c.MaxQueuedOps, 50_000)
 	c.MaxQueuedBytes = or(c.MaxQueuedBytes, 64<<20)
+	if c.Dial == nil {
+		c.Dial = dialPeer
+	}
 	if c.DataShards < 1 || c.DataShards > maxDataShards {
 		return c, fmt.Errorf("the number of data shards must be 1 to %d, not %d", maxDataShards, c.DataShards)
 	}

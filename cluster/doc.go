@@ -47,10 +47,10 @@
 // when it asks them at its start (bootstrap.go), at every Raft connection
 // (admit.go), and when it registers (join.go).
 //
-//	            registers                      replaced
-//	 (unknown) ──────────▶ member, generation g ──────▶ awaited, generation g+1
-//	                              ▲                          │
-//	                              └── new directory joins ───┘
+//	           registers                      replaced
+//	(unknown) ──────────▶ member, generation g ──────▶ awaited, generation g+1
+//	                             ▲                          │
+//	                             └── new directory joins ───┘
 //
 // Raft knows a node by a NodeHostID computed from cluster, name and generation.
 // Where it is reached may change: see directory.go.

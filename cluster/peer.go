@@ -75,20 +75,19 @@ func peerService(client *http.Client, url string) peerv1connect.PeerServiceClien
 
 // newPeerClient makes the client for all peers. It speaks HTTP/2 without TLS, so
 // that many calls and a stream share one connection.
-func newPeerClient(id identity, advertiseURL string) *http.Client {
+func newPeerClient(id identity, cfg *Config) *http.Client {
 	protocols := new(http.Protocols)
 	protocols.SetUnencryptedHTTP2(true)
-	dialer := &net.Dialer{Timeout: dialTimeout}
 	return &http.Client{Transport: &introducing{
 		header: http.Header{
 			clusterHeader:     {formatID(id.ClusterID)},
 			nodeHeader:        {id.Name},
 			incarnationHeader: {formatID(id.Incarnation)},
-			peerURLHeader:     {advertiseURL},
+			peerURLHeader:     {cfg.AdvertisePeerURL},
 		},
 		next: &http.Transport{
-			DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-				return dialer.DialContext(ctx, network, addr)
+			DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
+				return cfg.Dial(ctx, addr)
 			},
 			Protocols:       protocols,
 			IdleConnTimeout: time.Minute,
@@ -98,6 +97,11 @@ func newPeerClient(id identity, advertiseURL string) *http.Client {
 			},
 		},
 	}}
+}
+
+func dialPeer(ctx context.Context, addr string) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: dialTimeout}
+	return dialer.DialContext(ctx, "tcp", addr)
 }
 
 // introducing adds to every request who sends it.

@@ -60,6 +60,7 @@ func (c *Cluster) openRaft() (err error) {
 		},
 		Registry: c.registry,
 		Admit:    c.directory.admit,
+		Dial:     c.cfg.Dial,
 		OnRefused: func(peer transport.Hello, reason string) {
 			c.fatal(fmt.Errorf("node %q refuses this node: %s", peer.Name, reason))
 		},

@@ -1,0 +1,62 @@
+package cluster_test
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/conclavehq/conclave/cluster"
+	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
+)
+
+// A node alone serves, and has everything after a restart.
+// Promise D1
+func TestSingleNode(t *testing.T) {
+	r := newRig(t, 1)
+	n := r.nodes[0]
+	var writers sync.WaitGroup
+	for i := range 100 {
+		writers.Go(func() { n.put(numbered("k", i), "v") })
+	}
+	writers.Wait()
+	last := n.put("last", "1")
+	n.wantValue("last", "1", cluster.ReadOptions{})
+	n.wantValue("last", "1", cluster.ReadOptions{Serializable: true, MinIndex: last.GetIndex()})
+
+	n.stop()
+	n.start()
+	n.ready()
+	n.wantValue("last", "1", cluster.ReadOptions{})
+	n.wantValue("k0099", "v", cluster.ReadOptions{})
+	if got := n.put("last", "2").GetRevision(); got != last.GetRevision()+1 {
+		t.Errorf("revision %d after the restart, want %d", got, last.GetRevision()+1)
+	}
+}
+
+// The default namespace exists from the start; others come and go.
+func TestNamespaces(t *testing.T) {
+	n := newRig(t, 1).nodes[0]
+	ctx := within(t)
+	ns, err := n.Namespace(ctx, "")
+	if err != nil || ns != (cluster.Namespace{Name: "default", ID: 1, Shard: 2}) {
+		t.Fatalf("default namespace: %+v, %v", ns, err)
+	}
+	made, err := n.CreateNamespace(ctx, "billing")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if made.GetShardId() != 4 {
+		t.Errorf("the second namespace is on shard %d, want 4, the emptier one", made.GetShardId())
+	}
+	ns, err = n.Namespace(ctx, "billing")
+	if err != nil || ns.ID != made.GetId() || ns.Shard != 4 {
+		t.Fatalf("new namespace: %+v, %v", ns, err)
+	}
+	if err := n.DeleteNamespace(ctx, "billing"); err != nil {
+		t.Fatal(err)
+	}
+	wantRefusal(t, logv1.Reason_REASON_NAMESPACE_NOT_FOUND, second(n.Namespace(ctx, "billing")))
+	again, err := n.CreateNamespace(ctx, "billing")
+	if err != nil || again.GetId() == made.GetId() {
+		t.Fatalf("made again: %v, %v; want a new id", again, err)
+	}
+}
