@@ -1,0 +1,87 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"connectrpc.com/connect"
+	"github.com/rs/zerolog"
+)
+
+// edge is around every call: it counts, stops panics, and lets no error out but
+// those that connectError made.
+type edge struct {
+	core    *core
+	metrics *metrics
+	log     zerolog.Logger
+}
+
+var _ connect.Interceptor = (*edge)(nil)
+
+// WrapUnary is around calls with one answer.
+func (e *edge) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+	return func(ctx context.Context, req connect.AnyRequest) (res connect.AnyResponse, err error) {
+		procedure, began := req.Spec().Procedure, time.Now()
+		defer func() {
+			err = e.leave(procedure, recovered(recover(), err))
+			e.metrics.unaryEnded(procedure, began, err)
+		}()
+		return next(ctx, req)
+	}
+}
+
+// WrapStreamingHandler is around streams, which end when the server drains.
+func (e *edge) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+	return func(ctx context.Context, conn connect.StreamingHandlerConn) (err error) {
+		procedure := conn.Spec().Procedure
+		ended := e.metrics.streamBegan(procedure)
+		ctx, done := e.core.untilDrained(ctx)
+		defer func() {
+			done()
+			err = e.leave(procedure, recovered(recover(), err))
+			ended(err)
+		}()
+		return next(ctx, conn)
+	}
+}
+
+// WrapStreamingClient is for clients; a server has none.
+func (e *edge) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
+	return next
+}
+
+// leave turns an error into what the client gets, and logs what the operator
+// has to know: failures of the server, not of its clients.
+func (e *edge) leave(procedure string, err error) error {
+	if err == nil {
+		return nil
+	}
+	out := connectError(err)
+	if out.Code() == connect.CodeInternal {
+		cause := err
+		var f *failure
+		if errors.As(err, &f) && f.cause != nil {
+			cause = f.cause
+		}
+		e.log.Error().Str("procedure", procedure).Err(cause).Msg("a request failed inside the server")
+	} else {
+		e.log.Debug().Str("procedure", procedure).Stringer("code", out.Code()).Msg(out.Message())
+	}
+	return out
+}
+
+// recovered makes an error of a panic. net/http's own way to drop a connection
+// goes on.
+func recovered(panicked any, err error) error {
+	if panicked == nil {
+		return err
+	}
+	if panicked == http.ErrAbortHandler {
+		panic(panicked)
+	}
+	return fmt.Errorf("panic: %v\n%s", panicked, debug.Stack())
+}

@@ -1,0 +1,105 @@
+package rpc
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"connectrpc.com/connect"
+	"connectrpc.com/grpchealth"
+	"connectrpc.com/grpcreflect"
+
+	"github.com/conclavehq/conclave/proto/gen/conclave/v1/conclavev1connect"
+)
+
+// services are what grpc.health.v1 and reflection tell about.
+var services = []string{
+	conclavev1connect.KVServiceName,
+	conclavev1connect.WatchServiceName,
+	conclavev1connect.LeaseServiceName,
+	conclavev1connect.MutexServiceName,
+	conclavev1connect.ElectionServiceName,
+	conclavev1connect.QueueServiceName,
+	conclavev1connect.RegistryServiceName,
+	conclavev1connect.NamespaceServiceName,
+	conclavev1connect.ClusterServiceName,
+}
+
+// Server answers the public API. All methods may be called from many goroutines,
+// but Handle only before the first request.
+type Server struct {
+	config Config
+	core   *core
+	nodes  clusterHandler
+	mux    *http.ServeMux
+	drain  context.CancelFunc
+}
+
+// New makes a server. It owns nothing that has to be closed.
+func New(config Config) *Server {
+	draining, drain := context.WithCancel(context.Background())
+	metrics := newMetrics(config.Registry)
+	s := &Server{
+		config: config,
+		core:   &core{cluster: config.Cluster, draining: draining, waits: metrics.waits},
+		mux:    http.NewServeMux(),
+		drain:  drain,
+	}
+	s.nodes = clusterHandler{
+		core:     s.core,
+		version:  config.Version,
+		started:  time.Now(),
+		problems: config.Problems,
+	}
+	s.mountServices(&edge{core: s.core, metrics: metrics, log: config.Log})
+	s.mountPages()
+	return s
+}
+
+func (s *Server) mountServices(around *edge) {
+	options := []connect.HandlerOption{
+		connect.WithInterceptors(around),
+		connect.WithReadMaxBytes(maxReadBytes),
+		connect.WithSendMaxBytes(maxSendBytes),
+		connect.WithCompressMinBytes(compressFrom),
+		connect.WithCodec(jsonCodec{name: "json"}),
+		connect.WithCodec(jsonCodec{name: "json; charset=utf-8"}),
+	}
+	s.mux.Handle(conclavev1connect.NewKVServiceHandler(kvHandler{s.core}, options...))
+	s.mux.Handle(conclavev1connect.NewWatchServiceHandler(watchHandler{s.core}, options...))
+	s.mux.Handle(conclavev1connect.NewLeaseServiceHandler(leaseHandler{s.core}, options...))
+	s.mux.Handle(conclavev1connect.NewMutexServiceHandler(mutexHandler{s.core}, options...))
+	s.mux.Handle(conclavev1connect.NewElectionServiceHandler(electionHandler{s.core}, options...))
+	s.mux.Handle(conclavev1connect.NewQueueServiceHandler(queueHandler{s.core}, options...))
+	s.mux.Handle(conclavev1connect.NewRegistryServiceHandler(registryHandler{s.core}, options...))
+	s.mux.Handle(conclavev1connect.NewNamespaceServiceHandler(namespaceHandler{s.core}, options...))
+	s.mux.Handle(conclavev1connect.NewClusterServiceHandler(s.nodes, options...))
+
+	s.mux.Handle(grpchealth.NewHandler(health{s.nodes}, options...))
+	reflector := grpcreflect.NewStaticReflector(services...)
+	s.mux.Handle(grpcreflect.NewHandlerV1(reflector, options...))
+	s.mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector, options...))
+}
+
+// Handler is everything that the server answers, for an http.Server with the
+// settings of HTTPServer.
+func (s *Server) Handler() http.Handler { return noStore(s.mux) }
+
+// Handle adds what others answer on the same port: the console, other APIs. The
+// pattern is that of http.ServeMux.
+func (s *Server) Handle(pattern string, handler http.Handler) { s.mux.Handle(pattern, handler) }
+
+// Drain ends all streams and waits with reason SHUTTING_DOWN, those that begin
+// later too, and makes the node not ready. Call it before the HTTP server's
+// Shutdown, which would wait for them.
+func (s *Server) Drain() { s.drain() }
+
+// noStore keeps caches away from answers to GET: the next one may differ.
+func noStore(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			w.Header().Set("Cache-Control", "no-store")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
