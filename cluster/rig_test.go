@@ -235,10 +235,7 @@ func (n *node) put(key, value string) *logv1.Result {
 // get reads a key through a node; nil if there is none.
 func (n *node) get(key string, opts cluster.ReadOptions) *logv1.KeyValue {
 	n.rig.t.Helper()
-	answer, err := n.Query(within(n.rig.t), shard, opts, &logv1.Query{
-		NamespaceId: namespace,
-		Body:        &logv1.Query_Range{Range: &logv1.Range{Key: []byte(key)}},
-	})
+	answer, err := n.Query(within(n.rig.t), shard, opts, rangeQuery(key))
 	if err != nil || answer.GetRefusal() != nil {
 		n.rig.t.Fatalf("get through %s: %v %v", n.config.Name, err, answer.GetRefusal())
 	}
@@ -246,6 +243,18 @@ func (n *node) get(key string, opts cluster.ReadOptions) *logv1.KeyValue {
 		return kv
 	}
 	return nil
+}
+
+func rangeQuery(key string) *logv1.Query {
+	return &logv1.Query{
+		NamespaceId: namespace,
+		Body:        &logv1.Query_Range{Range: &logv1.Range{Key: []byte(key)}},
+	}
+}
+
+func timeLimit(t *testing.T, d time.Duration) (context.Context, context.CancelFunc) {
+	t.Helper()
+	return context.WithTimeout(t.Context(), d)
 }
 
 func (n *node) wantValue(key, value string, opts cluster.ReadOptions) {
