@@ -70,5 +70,5 @@ var queries = map[protoreflect.Name]question{
 	"get_ticket":      query(recipes.GetTicket),
 }
 
-// Covers reports whether the model has a rule for a field of Command.body.
-func Covers(name protoreflect.Name) bool { return commands[name] != nil }
+// Has reports whether there is a rule for a command or query of that name.
+func Has(name protoreflect.Name) bool { return commands[name] != nil || queries[name] != nil }
