@@ -11,6 +11,11 @@ import (
 // otherwise. Up to four of them exist while the disk is behind.
 const DefaultMemTableBytes = 16 << 20
 
+// DefaultCacheBytes is the size of the cache of a DB that is given none. Much
+// less does not even hold the bloom filters, and then each point read of a cold
+// record goes to the file.
+const DefaultCacheBytes = 64 << 20
+
 // bloomBitsPerKey gives one false positive in a hundred point reads.
 const bloomBitsPerKey = 10
 
@@ -25,7 +30,8 @@ func NewCache(bytes int64) *Cache { return pebble.NewCache(bytes) }
 type Options struct {
 	// FS is the file system; nil: the operating system's.
 	FS vfs.FS
-	// Cache is shared with other DBs; nil: a small one of this DB's own.
+	// Cache is shared with other DBs; nil: one of this DB's own, of
+	// DefaultCacheBytes.
 	Cache *Cache
 	// MemTableBytes is the size of one in-memory table; 0: the default.
 	MemTableBytes uint64
@@ -47,6 +53,7 @@ func (o Options) pebbleOptions() *pebble.Options {
 	opts := &pebble.Options{
 		FS:                          o.FS,
 		Cache:                       o.Cache,
+		CacheSize:                   DefaultCacheBytes,
 		FormatMajorVersion:          pebble.FormatNewest,
 		MemTableSize:                memTable,
 		MemTableStopWritesThreshold: 4,
