@@ -53,7 +53,7 @@ func TestCostDoesNotGrowWithTheLine(t *testing.T) {
 	if diff := cmp.Diff(few, costs(long)); diff != "" {
 		t.Errorf("costs with %d (-) and %d (+) in line differ:\n%s", short, long, diff)
 	}
-	// A renewal writes the deadline and its timer, and nothing else.
+	// Guarantee L9: a renewal writes the deadline and its timer, and nothing else.
 	if want := (cost{Gets: 3, Sets: 2, Deletes: 1}); few["renewal"] != want {
 		t.Errorf("a renewal costs %+v, not %+v", few["renewal"], want)
 	}
