@@ -60,7 +60,7 @@ var errHashUnknown = errors.New("this replica has no hash of that index")
 
 // hashPause is how long to wait before looking again whether a hash is ready:
 // it is computed beside apply.
-const hashPause = 20 * time.Millisecond
+const hashPause = 5 * time.Millisecond
 
 // hash is this replica's hash at an index. It waits until there is one.
 func (s *shard) hash(ctx context.Context, index uint64) (string, error) {

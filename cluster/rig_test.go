@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -72,8 +73,16 @@ func newRig(t *testing.T, size int, change ...func(*cluster.Config)) *rig {
 		}
 		r.nodes = append(r.nodes, n)
 	}
+	var starts sync.WaitGroup
 	for _, n := range r.nodes {
-		n.start()
+		starts.Go(func() {
+			if err := n.try(); err != nil {
+				t.Errorf("node %s does not start: %v", n.config.Name, err)
+			}
+		})
+	}
+	if starts.Wait(); t.Failed() {
+		t.FailNow()
 	}
 	for _, n := range r.nodes {
 		n.ready()
