@@ -1,0 +1,93 @@
+package statemachine
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/conclavehq/conclave/internal/keys"
+	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
+	"github.com/conclavehq/conclave/statemachine/feed"
+	"github.com/conclavehq/conclave/statemachine/mvcc"
+	"github.com/conclavehq/conclave/statemachine/store"
+)
+
+// After so many events, or bytes in them, a part of the history is large enough
+// for one go. The revision that passes the bound is still read whole.
+const (
+	historyEvents = 1000
+	historyBytes  = 1 << 20
+)
+
+// Watch begins to watch keys, on this replica.
+func (m *Machine) Watch(req feed.WatchRequest) (*feed.Watcher, error) {
+	return m.feed.Watch(history{machine: m}, req)
+}
+
+// history reads changes from the machine's DB for watchers. Each part is read
+// from a view of its own, so a slow watcher holds none.
+type history struct {
+	machine *Machine
+}
+
+var _ feed.History = history{}
+
+// Head returns a namespace's revision.
+func (h history) Head(namespace uint32) (int64, error) {
+	view, revision, err := h.open(namespace)
+	if err != nil {
+		return 0, err
+	}
+	return revision, view.Close()
+}
+
+// Changes reads the next part of a namespace's history.
+func (h history) Changes(req feed.WatchRequest, from int64) (feed.Changes, error) {
+	view, head, err := h.open(req.Namespace)
+	if err != nil {
+		return feed.Changes{}, err
+	}
+	defer func() { _ = view.Close() }()
+
+	part := feed.Changes{Through: head, Head: head}
+	if from > head {
+		return part, nil
+	}
+	size := 0
+	query := mvcc.Changes{From: from, To: head, Key: req.Key, RangeEnd: req.RangeEnd, Previous: req.PrevKV}
+	last := from
+	refusal := mvcc.Read(view, keys.Namespace(req.Namespace)).History(query,
+		func(revision int64, event *logv1.KVEvent) bool {
+			if revision != last && (len(part.Events) >= historyEvents || size >= historyBytes) {
+				part.Through = last
+				return false
+			}
+			last = revision
+			part.Events = append(part.Events, event)
+			size += len(event.GetKv().GetValue()) + len(event.GetPrevious().GetValue())
+			return true
+		})
+	if err := view.Err(); err != nil {
+		return feed.Changes{}, fmt.Errorf("statemachine: history: %w", err)
+	}
+	if refusal != nil {
+		return feed.Changes{}, &feed.CompactedError{Revision: refusal.GetRevision()}
+	}
+	return part, nil
+}
+
+// open opens a view and returns the namespace's revision in it.
+func (h history) open(namespace uint32) (*store.View, int64, error) {
+	view, err := h.machine.view()
+	if errors.Is(err, ErrClosed) {
+		return nil, 0, feed.ErrClosed
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	rec, _ := loadNamespace(view, keys.Namespace(namespace))
+	if rec.GetDropped() {
+		_ = view.Close()
+		return nil, 0, feed.ErrNamespaceDropped
+	}
+	return view, rec.GetRevision(), nil
+}
