@@ -1,0 +1,196 @@
+// Package server puts a node together: it opens the ports, starts the cluster and
+// the API over it, and ends them in the opposite order.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/conclavehq/conclave/cluster"
+	"github.com/conclavehq/conclave/internal/config"
+	"github.com/conclavehq/conclave/internal/version"
+	"github.com/conclavehq/conclave/rpc"
+	"github.com/conclavehq/conclave/statemachine/store"
+)
+
+const (
+	// cacheBytes is the block cache that all shards of the node share.
+	cacheBytes = 64 << 20
+	// stopTimeout bounds a graceful stop; what is not done by then is cut off.
+	stopTimeout = 10 * time.Second
+	// drainTimeout is how long calls that are being served may take to end.
+	drainTimeout = 3 * time.Second
+)
+
+// Options are what a program that embeds a node may choose beside its settings.
+type Options struct {
+	// Settings are validated by the caller.
+	Settings config.Server
+	// ClientListeners and PeerListener are used instead of the URLs of the
+	// settings. The node owns and closes them, also when it cannot start.
+	ClientListeners []net.Listener
+	PeerListener    net.Listener
+	// Log receives what the operator should know.
+	Log zerolog.Logger
+}
+
+// Node is a running node. Its methods may be called from many goroutines.
+type Node struct {
+	log     zerolog.Logger
+	urls    []string
+	cluster *cluster.Cluster
+	api     *rpc.Server
+	http    *http.Server
+	cache   *store.Cache
+
+	// failed receives the first reason why the node cannot go on.
+	failed  chan error
+	serving sync.WaitGroup
+
+	stopOnce sync.Once
+	stopErr  error
+}
+
+// Start runs a node and returns as soon as its replicas run and its client port
+// answers. It logs one line when it serves.
+func Start(ctx context.Context, settings config.Server, log zerolog.Logger) (*Node, error) {
+	return StartWith(ctx, Options{Settings: settings, Log: log})
+}
+
+// StartWith is Start with more to choose. On an error nothing is left behind.
+func StartWith(ctx context.Context, opts Options) (*Node, error) {
+	listeners := opts.ClientListeners
+	if listeners == nil {
+		var err error
+		if listeners, err = listen(ctx, "--listen-client-urls", opts.Settings.ListenClientURLs); err != nil {
+			return nil, err
+		}
+	}
+	n := &Node{
+		log:    opts.Log,
+		urls:   served(listeners),
+		failed: make(chan error, 1),
+		cache:  store.NewCache(cacheBytes),
+	}
+	if err := n.start(ctx, opts); err != nil {
+		closeAll(listeners)
+		n.cache.Unref()
+		return nil, err
+	}
+	n.serve(listeners)
+	return n, nil
+}
+
+func (n *Node) start(ctx context.Context, opts Options) error {
+	peers, err := peerListeners(ctx, opts)
+	if err != nil {
+		return err
+	}
+	settings, err := clusterConfig(opts, peers, n)
+	if err != nil {
+		closeAll(peers)
+		return err
+	}
+	if n.cluster, err = cluster.Start(ctx, settings); err != nil {
+		return err
+	}
+	registry := newRegistry(n.cluster)
+	n.api = rpc.New(rpc.Config{
+		Cluster:  handlers{n.cluster},
+		Version:  version.Version,
+		Registry: registry,
+		Metrics:  metricsHandler(registry),
+		Log:      n.log,
+	})
+	n.http = rpc.HTTPServer(n.api.Handler())
+	return nil
+}
+
+// peerListeners opens the peer port, unless it was handed in.
+func peerListeners(ctx context.Context, opts Options) ([]net.Listener, error) {
+	if opts.PeerListener != nil {
+		return []net.Listener{opts.PeerListener}, nil
+	}
+	return listen(ctx, "--listen-peer-urls", opts.Settings.ListenPeerURLs)
+}
+
+// serve answers clients on the listeners and tells when the node is ready.
+func (n *Node) serve(listeners []net.Listener) {
+	for _, l := range listeners {
+		n.serving.Go(func() {
+			if err := n.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				n.fail(fmt.Errorf("the client port %s failed: %w", l.Addr(), err))
+			}
+		})
+	}
+}
+
+// Ready is closed when the node is part of its cluster and serves.
+func (n *Node) Ready() <-chan struct{} { return n.cluster.Ready() }
+
+// URLs are where clients reach the node.
+func (n *Node) URLs() []string { return n.urls }
+
+// Cluster is the node as a member of its cluster.
+func (n *Node) Cluster() *cluster.Cluster { return n.cluster }
+
+// fail records why the node cannot go on; the first reason counts.
+func (n *Node) fail(err error) {
+	select {
+	case n.failed <- err:
+	default:
+	}
+}
+
+// Wait returns when ctx ends, after a graceful stop, or with the reason why the
+// node cannot go on.
+func (n *Node) Wait(ctx context.Context) error {
+	ready := n.Ready()
+	for {
+		select {
+		case <-ready:
+			ready = nil
+			n.log.Info().Strs("client_urls", n.urls).Str("version", version.Version).
+				Msg("ready to serve client requests")
+		case err := <-n.failed:
+			return errors.Join(err, n.Stop(context.WithoutCancel(ctx)))
+		case <-ctx.Done():
+			n.log.Info().Msg("stopping")
+			err := n.Stop(context.WithoutCancel(ctx))
+			n.log.Info().Msg("stopped")
+			return err
+		}
+	}
+}
+
+// Stop ends streams and waits with a clear code, lets short calls finish, hands
+// leadership over and closes everything. It returns when all goroutines ended.
+func (n *Node) Stop(ctx context.Context) error {
+	n.stopOnce.Do(func() {
+		ctx, cancel := context.WithTimeout(ctx, stopTimeout)
+		defer cancel()
+		n.api.Drain()
+		n.stopErr = errors.Join(n.shutdown(ctx), n.cluster.Stop(ctx))
+		n.serving.Wait()
+		n.cache.Unref()
+	})
+	return n.stopErr
+}
+
+// shutdown ends the client port: gently for a while, then at once.
+func (n *Node) shutdown(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
+	defer cancel()
+	err := n.http.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return n.http.Close()
+	}
+	return err
+}
