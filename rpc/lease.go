@@ -38,7 +38,8 @@ func (h leaseHandler) GrantLease(ctx context.Context, req *conclavev1.GrantLease
 			grant.LeaseId = chooseLeaseID()
 		}
 		result, _, err = h.propose(ctx, req, &logv1.Command{Body: &logv1.Command_GrantLease{GrantLease: grant}})
-		if req.GetLeaseId() != 0 || !refusedWith(err, logv1.Reason_REASON_LEASE_EXISTS) {
+		// With a request id the first answer is the answer, a refusal too.
+		if req.GetLeaseId() != 0 || req.GetRequestId() != nil || !refusedWith(err, logv1.Reason_REASON_LEASE_EXISTS) {
 			break
 		}
 	}

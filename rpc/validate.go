@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"google.golang.org/protobuf/types/known/durationpb"
 
@@ -81,56 +79,6 @@ func (c *check) within(part string, look func()) {
 	c.at = before
 }
 
-// name is for whatever people name: mutexes, queues, services.
-func (c *check) name(field, name string) {
-	if name == "" {
-		c.invalid(field, "is missing; give 1 to %d bytes", maxNameBytes)
-		return
-	}
-	c.optionalName(field, name)
-}
-
-func (c *check) optionalName(field, name string) {
-	if len(name) > maxNameBytes {
-		c.tooLarge(field, "may have %d bytes, not %d", maxNameBytes, len(name))
-	}
-	c.printable(field, name)
-}
-
-// printable refuses what would spoil a terminal or a log line.
-func (c *check) printable(field, text string) {
-	if !utf8.ValidString(text) {
-		c.invalid(field, "is not valid UTF-8")
-		return
-	}
-	for i, r := range text {
-		if unicode.IsControl(r) {
-			c.invalid(field, "has the control character %U at byte %d; leave it out", r, i)
-			return
-		}
-	}
-}
-
-// text is prose: it may have line breaks and tabs.
-func (c *check) text(field, text string, limit int) {
-	if len(text) > limit {
-		c.tooLarge(field, "may have %d bytes, not %d", limit, len(text))
-	}
-	for i, r := range text {
-		if unicode.IsControl(r) && r != '\n' && r != '\t' {
-			c.invalid(field, "has the control character %U at byte %d; leave it out", r, i)
-			return
-		}
-	}
-}
-
-func (c *check) reason(field, text string) {
-	if text == "" {
-		c.invalid(field, "is missing; say why in 1 to %d bytes", maxTextBytes)
-	}
-	c.text(field, text, maxTextBytes)
-}
-
 // namespace may be empty: the default one.
 func (c *check) namespace(name string) {
 	if name != "" {
@@ -161,6 +109,7 @@ func (c *check) requestID(id *conclavev1.RequestId) {
 	if n := len(id.GetClient()); n < 1 || n > maxClientBytes {
 		c.invalid("request_id.client", "must have 1 to %d bytes, not %d", maxClientBytes, n)
 	}
+	c.printable("request_id.client", id.GetClient())
 	if id.GetSequence() < 1 {
 		c.invalid("request_id.sequence", "must be 1 or more; number requests from 1")
 	}
@@ -241,35 +190,6 @@ func pageSize(limit int32) int32 {
 		return defaultPage
 	}
 	return limit
-}
-
-func (c *check) card(card *conclavev1.Card) {
-	if card == nil {
-		return
-	}
-	c.optionalName("card.identity", card.GetIdentity())
-	c.optionalName("card.host", card.GetHost())
-	c.text("card.purpose", card.GetPurpose(), maxTextBytes)
-	c.labels("card.labels", card.GetLabels())
-}
-
-// labels are small annotations: card labels, metadata, headers.
-func (c *check) labels(field string, labels map[string]string) {
-	if len(labels) > maxMapEntries {
-		c.tooLarge(field, "may have %d entries, not %d", maxMapEntries, len(labels))
-	}
-	size := 0
-	for key, text := range labels {
-		size += len(key) + len(text)
-		if key == "" {
-			c.invalid(field, "has an entry without a key")
-		}
-		c.printable(field+" keys", key)
-		c.text(field+" values", text, maxMapBytes)
-	}
-	if size > maxMapBytes {
-		c.tooLarge(field, "may have %d bytes in all keys and values, not %d", maxMapBytes, size)
-	}
 }
 
 // known refuses numbers that an enumeration does not have.
