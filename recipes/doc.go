@@ -25,12 +25,16 @@
 // that made it. It ends by exactly one TicketEvent.
 //
 //	            granted
-//	          ┌─────────▶ GRANTED ──── until released, then forgotten
+//	          ┌─────────▶ GRANTED ──── until a minute after the hold
 //	WAITING ──┤ bound passed ▶ TIMED_OUT ─┐
 //	          │ canceled ────▶ CANCELED ──┤ forgotten after a minute
 //	          └ session ended ▶ SESSION_LOST ┘
 //
 // # Time
+//
+// A session whose deadline has passed counts as ended from that moment: nothing
+// is done under it and nothing is granted to it, although the command that takes
+// it away may still be under way.
 //
 // Everything that happens later is a timer (timer.go) in one table ordered by
 // due time. The leader proposes ExpireTimers when its clock passes the first

@@ -1,6 +1,7 @@
 package recipes
 
 import (
+	"cmp"
 	"fmt"
 
 	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
@@ -60,18 +61,17 @@ func stamped(tx Tx, card *logv1.Card) *logv1.Card {
 }
 
 // sessionCard returns the card of what a session does: what the caller says,
-// and the session's own identity where the caller says none, so that nothing
-// is ever held by a nobody (promise R5).
+// and who the session is when the caller gives no identity, so that nothing is
+// ever held by a nobody (promise R5).
 func sessionCard(tx Tx, leaseID int64, card *logv1.Card) *logv1.Card {
 	out := stamped(tx, card)
 	if out.Identity != "" {
 		return out
 	}
 	var session storagev1.LeaseRecord
-	if load(tx, leaseKey(tx, leaseID), &session) {
-		out.Identity = session.GetCard().GetIdentity()
-		out.Host = session.GetCard().GetHost()
-		out.Pid = session.GetCard().GetPid()
-	}
+	load(tx, leaseKey(tx, leaseID), &session)
+	out.Identity = session.GetCard().GetIdentity()
+	out.Host = cmp.Or(out.Host, session.GetCard().GetHost())
+	out.Pid = cmp.Or(out.Pid, session.GetCard().GetPid())
 	return out
 }

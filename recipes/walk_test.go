@@ -36,8 +36,8 @@ func TestRandomWalk(t *testing.T) {
 }
 
 const (
-	walkNamespace keys.Namespace = 1
-	walkSessions                 = 7
+	walkNamespace = keys.Namespace(1)
+	walkSessions  = 7
 )
 
 type walker struct {
