@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	dblogger "github.com/lni/dragonboat/v4/logger"
 	"github.com/rs/zerolog"
@@ -14,11 +15,14 @@ import (
 // gets the lines.
 var (
 	engineLog     atomic.Pointer[zerolog.Logger]
+	engineErrors  atomic.Pointer[zerolog.Logger] // a peer that is down is said often enough
 	engineFactory sync.Once
 )
 
 func setEngineLog(log zerolog.Logger) {
 	engineLog.Store(&log)
+	quiet := log.Sample(&zerolog.BurstSampler{Burst: 5, Period: 10 * time.Second})
+	engineErrors.Store(&quiet)
 	engineFactory.Do(func() {
 		dblogger.SetLoggerFactory(func(name string) dblogger.ILogger { return engineLogger(name) })
 	})
@@ -38,26 +42,22 @@ func (engineLogger) Debugf(string, ...any) {}
 
 // Infof logs what the engine does in its normal life.
 func (l engineLogger) Infof(format string, args ...any) {
-	l.event(zerolog.TraceLevel).Msgf(format, args...)
+	engineLog.Load().Trace().Str("engine", string(l)).Msgf(format, args...)
 }
 
 // Warningf logs what happens at every election.
 func (l engineLogger) Warningf(format string, args ...any) {
-	l.event(zerolog.DebugLevel).Msgf(format, args...)
+	engineLog.Load().Debug().Str("engine", string(l)).Msgf(format, args...)
 }
 
 // Errorf logs what the engine recovers from by itself.
 func (l engineLogger) Errorf(format string, args ...any) {
-	l.event(zerolog.WarnLevel).Msgf(format, args...)
+	engineErrors.Load().Warn().Str("engine", string(l)).Msgf(format, args...)
 }
 
 // Panicf must panic: the engine relies on not getting any further, and would
 // damage its data otherwise.
 func (l engineLogger) Panicf(format string, args ...any) {
-	l.event(zerolog.ErrorLevel).Msgf(format, args...)
+	engineLog.Load().Error().Str("engine", string(l)).Msgf(format, args...)
 	panic(fmt.Sprintf(format, args...))
-}
-
-func (l engineLogger) event(level zerolog.Level) *zerolog.Event {
-	return engineLog.Load().WithLevel(level).Str("engine", string(l))
 }

@@ -2,12 +2,9 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
-
-	"github.com/lni/dragonboat/v4"
 
 	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
 	peerv1 "github.com/conclavehq/conclave/proto/gen/conclave/peer/v1"
@@ -134,15 +131,24 @@ func (c *Cluster) mayReplace(ctx context.Context, name string) error {
 	return nil
 }
 
+// memberTimeout bounds one attempt to change members. A request may get lost
+// with the leader that it was forwarded to, and until it is given up there can
+// be no other.
+const memberTimeout = 2 * time.Second
+
 // replaceReplica changes the members of a shard, in steps that a majority of
-// the remaining ones can take.
+// the remaining ones can take. Each attempt looks at the members first, so no
+// change is made twice.
 func (c *Cluster) replaceReplica(ctx context.Context, shard uint64, node *logv1.Node, removed uint64) error {
 	target := nodeHostID(c.id.ClusterID, node.GetName(), node.GetGeneration())
 	for {
-		err := c.changeMembers(ctx, shard, node.GetReplicaId(), removed, target)
-		if err == nil || !retryable(err) {
-			return err
+		attempt, cancel := context.WithTimeout(ctx, memberTimeout)
+		err := c.changeMembers(attempt, shard, node.GetReplicaId(), removed, target)
+		cancel()
+		if err == nil {
+			return nil
 		}
+		c.log.Debug().Err(err).Uint64("shard", shard).Msg("the members are not changed yet")
 		if !pause(ctx, nil, joinPause/10) {
 			return ErrUnavailable
 		}
@@ -166,10 +172,4 @@ func (c *Cluster) changeMembers(ctx context.Context, shard, added, removed uint6
 		return nil
 	}
 	return c.raft.SyncRequestAddReplica(ctx, shard, added, target, members.ConfigChangeID)
-}
-
-// retryable says whether a membership change may be tried again. Each try looks
-// at the members first, so none is made twice.
-func retryable(err error) bool {
-	return dragonboat.IsTempError(err) || errors.Is(err, dragonboat.ErrRejected)
 }

@@ -131,7 +131,7 @@ func TestNoMajority(t *testing.T) {
 		other.kill()
 	}
 	eventually(t, func() error {
-		if n.Healthy() == nil {
+		if n.Healthy() == nil || n.Status().Shards[1].Leader != "" {
 			return errors.New("still healthy without a majority")
 		}
 		return nil

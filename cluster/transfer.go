@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/lni/dragonboat/v4/raftio"
+
 	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
 	peerv1 "github.com/conclavehq/conclave/proto/gen/conclave/peer/v1"
 )
@@ -58,21 +60,28 @@ func (c *Cluster) transfer(ctx context.Context, s *shard, to uint64) error {
 	}
 }
 
-// handOverShard makes one of the successors the leader, in their order.
+// handOverShard makes one of the successors the leader, in their order, and
+// returns when another replica leads.
 func (c *Cluster) handOverShard(ctx context.Context, s *shard, successors []uint64) error {
 	for _, to := range successors {
-		_, moved := s.leader()
-		if !s.leads() {
-			return nil
-		}
 		if err := s.raft.RequestLeaderTransfer(s.id, to); err != nil {
 			return err
 		}
-		// A transfer that fails is given up after an election timeout.
-		if pause(ctx, moved, handOverTimeout/2) {
-			continue
+		attempt, cancel := context.WithTimeout(ctx, handOverTimeout/2)
+		for {
+			info, moved := s.leader()
+			if info.LeaderID != s.replica && info.LeaderID != raftio.NoLeader {
+				cancel()
+				return nil
+			}
+			select {
+			case <-moved:
+				continue
+			case <-attempt.Done():
+			}
+			break
 		}
-		return ctx.Err()
+		cancel()
 	}
 	return ErrNoLeader
 }
