@@ -118,9 +118,3 @@ func (c *check) listing(req interface {
 	c.page("limit", req.GetLimit())
 }
 
-// poll is what questions that wait for news have in common.
-func (c *check) poll(req interface {
-	GetAfterRevision() int64
-}) {
-	c.revision("after_revision", req.GetAfterRevision())
-}
