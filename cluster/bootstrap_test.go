@@ -60,6 +60,7 @@ func TestCannotStart(t *testing.T) {
 		{"damaged state", func(t *testing.T) {
 			damage("sm/2-1/CURRENT", 0)(t)
 		}, "cannot open the state of shard 2"},
+		{"damaged log", damage("raft/NODEHOST.ID", 12), "the Raft log in"},
 		{"port in use", func(t *testing.T) {
 			ln, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {

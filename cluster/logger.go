@@ -17,6 +17,7 @@ var (
 	engineLog     atomic.Pointer[zerolog.Logger]
 	engineErrors  atomic.Pointer[zerolog.Logger] // a peer that is down is said often enough
 	engineFactory sync.Once
+	engineFault   atomic.Pointer[string]
 )
 
 func setEngineLog(log zerolog.Logger) {
@@ -26,6 +27,14 @@ func setEngineLog(log zerolog.Logger) {
 	engineFactory.Do(func() {
 		dblogger.SetLoggerFactory(func(name string) dblogger.ILogger { return engineLogger(name) })
 	})
+}
+
+// fault is what the engine panicked for last.
+func fault() string {
+	if said := engineFault.Load(); said != nil {
+		return *said
+	}
+	return "one of its files does not have the content that was written"
 }
 
 // engineLogger is Dragonboat's logger of one of its packages. Its levels are
@@ -58,6 +67,8 @@ func (l engineLogger) Errorf(format string, args ...any) {
 // Panicf must panic: the engine relies on not getting any further, and would
 // damage its data otherwise.
 func (l engineLogger) Panicf(format string, args ...any) {
-	engineLog.Load().Error().Str("engine", string(l)).Msgf(format, args...)
-	panic(fmt.Sprintf(format, args...))
+	said := fmt.Sprintf(format, args...)
+	engineFault.Store(&said)
+	engineLog.Load().Error().Str("engine", string(l)).Msg(said)
+	panic(said)
 }

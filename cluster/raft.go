@@ -84,6 +84,9 @@ func (c *Cluster) openRaft() (err error) {
 	if err != nil {
 		return fmt.Errorf("cannot open the Raft log in %s: %w", c.cfg.Dir, err)
 	}
+	if raft == nil { // NewNodeHost swallowed a panic
+		return fmt.Errorf("the Raft log in %s is damaged: %s", c.cfg.Dir, fault())
+	}
 	c.raft = raft
 	for _, s := range c.shards {
 		s.raft = raft

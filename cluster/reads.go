@@ -4,8 +4,6 @@ import (
 	"context"
 	"sync"
 	"time"
-
-	"github.com/lni/dragonboat/v4"
 )
 
 // readTimeout is when a ReadIndex that got no answer is tried again. A follower
@@ -20,7 +18,9 @@ const readPause = 10 * time.Millisecond
 // those who come meanwhile wait together for the next one. A read that waits
 // is covered by a ReadIndex that began after the read did.
 type reads struct {
-	readIndex func() (*dragonboat.RequestState, error)
+	// readIndex makes this replica catch up with what was committed when it
+	// began, if it can be done now.
+	readIndex func(ctx context.Context, moved <-chan struct{}) bool
 	// moved is closed when the leader changes.
 	moved func() <-chan struct{}
 
@@ -40,7 +40,7 @@ type readGroup struct {
 	members int // guarded by reads.mu; 0 again when all have given up
 }
 
-func newReads(readIndex func() (*dragonboat.RequestState, error), moved func() <-chan struct{}) *reads {
+func newReads(readIndex func(context.Context, <-chan struct{}) bool, moved func() <-chan struct{}) *reads {
 	r := &reads{readIndex: readIndex, moved: moved, wake: make(chan struct{}, 1)}
 	r.mu.waiting = &readGroup{done: make(chan struct{})}
 	return r
@@ -91,19 +91,8 @@ func (r *reads) run(ctx context.Context) {
 func (r *reads) serve(ctx context.Context, group *readGroup) bool {
 	for r.wanted(group) {
 		moved := r.moved()
-		state, err := r.readIndex()
-		if err == nil {
-			select {
-			case result := <-state.ResultC():
-				completed := result.Completed()
-				state.Release()
-				if completed {
-					return true
-				}
-			case <-moved: // the old leader may never answer
-			case <-ctx.Done():
-				return false
-			}
+		if r.readIndex(ctx, moved) {
+			return true
 		}
 		if !pause(ctx, moved, readPause) && ctx.Err() != nil {
 			return false

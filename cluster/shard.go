@@ -83,8 +83,21 @@ func (s *shard) proposeEntry(data []byte) (*dragonboat.RequestState, error) {
 	return s.raft.Propose(s.raft.GetNoOPSession(s.id), data, proposalTimeout)
 }
 
-func (s *shard) readIndex() (*dragonboat.RequestState, error) {
-	return s.raft.ReadIndex(s.id, readTimeout)
+// readIndex asks the leader for its commit index and waits until it is applied
+// here. Without a leader, and right after an election, there is no answer.
+func (s *shard) readIndex(ctx context.Context, moved <-chan struct{}) bool {
+	state, err := s.raft.ReadIndex(s.id, readTimeout)
+	if err != nil {
+		return false
+	}
+	select {
+	case result := <-state.ResultC():
+		state.Release()
+		return result.Completed()
+	case <-moved: // the old leader may never answer
+	case <-ctx.Done():
+	}
+	return false
 }
 
 // leaderUpdated records what Raft says. It is called in one goroutine for all
