@@ -1,0 +1,117 @@
+package statemachine
+
+import (
+	"cmp"
+	"flag"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"testing"
+
+	dbsm "github.com/lni/dragonboat/v4/statemachine"
+
+	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
+)
+
+var seeds = flag.Uint64("seeds", 3, "how many random logs to apply")
+
+// The same log gives the same results and the same state, however its entries
+// are grouped into updates, and whatever happens to the replica in between
+// (promises S1, T1, D5).
+func TestSameLogSameState(t *testing.T) {
+	entries := 400
+	if testing.Short() {
+		entries = 120
+	}
+	for seed := range *seeds {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			reference := open(t, t.TempDir())
+			log := newGenerator(seed).log(reference, entries)
+			report(t, reference.results)
+			end := log[len(log)-1].Index + 1
+			want := reference.hashAt(end)
+
+			for name, disturb := range map[string]func(*rand.Rand, *replica) *replica{
+				"large updates": func(_ *rand.Rand, r *replica) *replica { return r },
+				"restarts":      func(_ *rand.Rand, r *replica) *replica { return r.reopen() },
+				"snapshots":     transfer,
+				"crashes":       crash,
+			} {
+				t.Run(name, func(t *testing.T) {
+					rng := rand.New(rand.NewPCG(seed, 2))
+					r := open(t, t.TempDir())
+					r = replay(rng, r, log, func(r *replica) *replica { return disturb(rng, r) })
+					if got := r.hashAt(end); got != want {
+						t.Errorf("hash %s, want %s", got, want)
+					}
+					maps.DeleteFunc(r.results, func(id uint64, _ []*logv1.Result) bool { return id == end })
+					r.results[end] = reference.results[end]
+					same(t, "results", reference.results, r.results)
+				})
+			}
+		})
+	}
+}
+
+// replay applies a log in updates of random sizes; disturb is called now and
+// then and may hand over to another replica, which may be behind.
+func replay(rng *rand.Rand, r *replica, log []dbsm.Entry, disturb func(*replica) *replica) *replica {
+	for end := log[len(log)-1].Index; r.Applied() < end; {
+		from, _ := slices.BinarySearchFunc(log, r.Applied()+1, func(e dbsm.Entry, index uint64) int {
+			return cmp.Compare(e.Index, index)
+		})
+		r.update(log[from:min(from+1+rng.IntN(40), len(log))]...)
+		if rng.IntN(3) == 0 {
+			r = disturb(r)
+		}
+	}
+	return r
+}
+
+// transfer hands over to a replica elsewhere that recovers from a snapshot.
+func transfer(rng *rand.Rand, r *replica) *replica {
+	to := open(r.t, r.t.(*testing.T).TempDir())
+	if rng.IntN(2) == 0 {
+		to.must(put("mine", "goes away"), grantLease(1, 1000), acquire("m1", 1, 0))
+	}
+	to.recover(r.snapshot())
+	to.results = r.results
+	to.config.Results = func(id uint64, results []*logv1.Result) { to.results[id] = results }
+	return to
+}
+
+// crash goes on with what is on the disk at this moment, which may be behind.
+func crash(rng *rand.Rand, r *replica) *replica {
+	if rng.IntN(2) == 0 {
+		if err := r.Sync(); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	dir := r.t.(*testing.T).TempDir()
+	if err := os.CopyFS(dir, os.DirFS(r.config.Dir)); err != nil {
+		r.t.Fatal(err)
+	}
+	to := open(r.t, dir)
+	to.results = r.results
+	to.config.Results = func(id uint64, results []*logv1.Result) { to.results[id] = results }
+	return to
+}
+
+// report fails the test if the log is too dull: most kinds of commands must
+// have succeeded somewhere in it.
+func report(t *testing.T, results map[uint64][]*logv1.Result) {
+	t.Helper()
+	refusals, kinds := map[logv1.Reason]int{}, map[string]int{}
+	for _, batch := range results {
+		for _, result := range batch {
+			refusals[reason(result)]++
+			kinds[fmt.Sprintf("%T", result.GetBody())]++
+		}
+	}
+	t.Logf("refusals %v, bodies %v", refusals, kinds)
+	if !testing.Short() && len(kinds) < 25 {
+		t.Errorf("only %d kinds of results in the log", len(kinds))
+	}
+}
