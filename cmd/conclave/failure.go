@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	conclave "github.com/conclavehq/conclave/sdk"
+)
+
+// Exit codes of every command.
+const (
+	exitOK      = 0
+	exitFailed  = 1 // the operation failed, or the service refused it
+	exitUsage   = 2 // the command line makes no sense
+	exitNoReach = 3 // nobody answered, or no majority is there to decide
+	exitLost    = 4 // what a command ran under was lost
+)
+
+// exitError ends the program with a code. Without a sentence nothing is printed:
+// what is to be said was said already, by a child or as an answer.
+type exitError struct {
+	code     int
+	sentence string
+}
+
+func (e *exitError) Error() string { return e.sentence }
+
+// lost is the end of a command because what it ran under is gone.
+func lost(what string, cause error) error {
+	return &exitError{exitLost, what + ": " + reasonOf(cause)}
+}
+
+// explain turns what went wrong into the one sentence that the user gets, and
+// the exit code.
+func (a *app) explain(ctx context.Context, err error) (string, int) {
+	var (
+		exit    *exitError
+		usage   usageError
+		service *conclave.Error
+	)
+	switch {
+	case errors.As(err, &exit):
+		return oneLine(exit.sentence), exit.code
+	case errors.As(err, &usage):
+		return oneLine(usageText(usage)), exitUsage
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		return "interrupted; what was asked for may have happened all the same", exitFailed
+	case errors.As(err, &service):
+		text, code := a.explainService(service)
+		return oneLine(text), code
+	case errors.Is(err, context.DeadlineExceeded):
+		return a.silent(), exitNoReach
+	}
+	return oneLine(err.Error()), exitFailed
+}
+
+// usageText prefers the SDK's plain message over its error with operation.
+func usageText(usage usageError) string {
+	var service *conclave.Error
+	if text := usage.Error(); !errors.As(usage.err, &service) {
+		return text
+	}
+	return strings.Replace(usage.Error(), service.Error(), service.Message, 1)
+}
+
+func (a *app) explainService(e *conclave.Error) (string, int) {
+	switch {
+	case errors.Is(e, conclave.ErrOutcomeUnknown):
+		return during(e, "it may or may not have happened, because the connection ended before the answer; read the state before you try again"), exitNoReach
+	case errors.Is(e, conclave.ErrUnavailable):
+		return during(e, a.unreachable(e)), exitNoReach
+	case errors.Is(e, conclave.ErrNoQuorum):
+		return during(e, "no majority of the nodes answers, so nothing happened; see which are missing with conclave endpoint status --cluster"), exitNoReach
+	case errors.Is(e, conclave.ErrOverloaded):
+		return during(e, e.Message), exitNoReach
+	case errors.Is(e, conclave.ErrWaitTimeout) && e.Holder == nil:
+		return during(e, "the wait is over; give a longer --wait"), exitFailed
+	case errors.Is(e, conclave.ErrStaleToken), errors.Is(e, conclave.ErrStaleReceipt), errors.Is(e, conclave.ErrGuardFailed):
+		return reasonOf(e) + current(e), exitFailed
+	}
+	return reasonOf(e), exitFailed
+}
+
+// unreachable says which endpoints gave no answer, and how to find out more.
+func (a *app) unreachable(e *conclave.Error) string {
+	why := e.Message
+	var network *net.OpError
+	if errors.As(e, &network) {
+		why = network.Err.Error()
+	}
+	if len(a.endpoints) == 1 {
+		return fmt.Sprintf("cannot reach %s (%s); check that a node runs there, or name another one with --endpoints", a.endpoints[0], why)
+	}
+	return fmt.Sprintf("none of %s answers (last: %s); check that the nodes run, or name others with --endpoints", strings.Join(a.endpoints, ", "), why)
+}
+
+func (a *app) silent() string {
+	return fmt.Sprintf("no answer from %s within %s; check it with conclave endpoint health, or give a longer --timeout", strings.Join(a.endpoints, ", "), a.timeout)
+}
+
+// reasonOf is the sentence of an error without what is beneath it.
+func reasonOf(err error) string {
+	var e *conclave.Error
+	if !errors.As(err, &e) {
+		return err.Error()
+	}
+	text := e.Message
+	if text == "" {
+		text = string(e.Reason)
+	}
+	if e.Holder != nil {
+		text += "; held by " + e.Holder.String()
+	}
+	if e.Actor != "" {
+		text += " (by " + e.Actor + ")"
+	}
+	return during(e, text)
+}
+
+func during(e *conclave.Error, text string) string {
+	if e.Op == "" {
+		return text
+	}
+	return e.Op + ": " + text
+}
+
+// current tells the token that would have been right.
+func current(e *conclave.Error) string {
+	if e.Token == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (the current one is %d)", e.Token)
+}
+
+// oneLine keeps the promise that an error is one line, whatever it quotes.
+func oneLine(text string) string {
+	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), " ")
+}
