@@ -1,0 +1,85 @@
+package conclave
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/url"
+	"slices"
+	"strings"
+	"sync/atomic"
+)
+
+// endpoints are the nodes that a client knows. All calls go to the current one
+// for as long as it answers; then the next one becomes current.
+type endpoints struct {
+	nodes   []*node
+	current atomic.Int64
+}
+
+// newEndpoints starts somewhere in the list, so that many clients with the same
+// list spread over the nodes.
+func newEndpoints(urls []string, dial func(url string) *node) *endpoints {
+	e := &endpoints{}
+	for _, u := range urls {
+		e.nodes = append(e.nodes, dial(u))
+	}
+	e.current.Store(rand.Int64N(int64(len(e.nodes))))
+	return e
+}
+
+// pick returns the node to try now.
+func (e *endpoints) pick() *node {
+	return e.nodes[e.current.Load()]
+}
+
+// leave makes the next node current, unless another caller did so before.
+func (e *endpoints) leave(failed *node) {
+	i := int64(slices.Index(e.nodes, failed))
+	if i < 0 {
+		return
+	}
+	e.current.CompareAndSwap(i, (i+1)%int64(len(e.nodes)))
+}
+
+// find returns the node with that URL, nil if the client does not know it.
+func (e *endpoints) find(url string) *node {
+	for _, n := range e.nodes {
+		if n.url == url {
+			return n
+		}
+	}
+	return nil
+}
+
+// parseEndpoint reads http://HOST:PORT, https://HOST:PORT or HOST:PORT.
+func parseEndpoint(raw string) (string, error) {
+	text := strings.TrimRight(strings.TrimSpace(raw), "/")
+	if text != "" && !strings.Contains(text, "://") {
+		text = "http://" + text
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.Path != "" || u.RawQuery != "" {
+		return "", &Error{
+			Reason:  reasonInvalid,
+			Message: fmt.Sprintf("endpoint %q is not a URL such as http://127.0.0.1:7400", raw),
+		}
+	}
+	return u.Scheme + "://" + u.Host, nil
+}
+
+func parseEndpoints(raw []string) ([]string, error) {
+	if len(raw) == 0 {
+		return nil, invalid("no endpoint is given; name one such as http://127.0.0.1:7400")
+	}
+	var urls []string
+	for _, r := range raw {
+		u, err := parseEndpoint(r)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(urls, u) {
+			urls = append(urls, u)
+		}
+	}
+	return urls, nil
+}

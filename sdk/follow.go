@@ -1,0 +1,75 @@
+package conclave
+
+import (
+	"context"
+
+	"connectrpc.com/connect"
+)
+
+// follow is where all streams go through. It opens a stream, gives each message
+// to next, and opens it again at another node when it breaks, until ctx ends,
+// the service refuses, or next reports false. It returns the error to end with,
+// nil if next wanted the end.
+//
+// open is called before each attempt, so it can ask to resume where the messages
+// so far have come to.
+func follow[Req, Res any](
+	ctx context.Context,
+	c *Client,
+	method func(*services, context.Context, *Req) (*connect.ServerStreamForClient[Res], error),
+	open func() *Req,
+	next func(*Res) bool,
+) error {
+	ctx, stop := c.attached(ctx)
+	defer stop()
+	a := attempts{client: c, effect: reads}
+	for {
+		if err := c.usable(ctx); err != nil {
+			return err
+		}
+		at := c.endpoints.pick()
+		more, err := receive(ctx, at, method, open(), func(res *Res) bool {
+			a.backoff.reset()
+			return next(res)
+		})
+		if !more {
+			return nil
+		}
+		if err == nil {
+			// Streams go on for ever, so a clean end is one of the node.
+			err = &Error{Reason: reasonUnavailable, Message: "the stream ended"}
+		}
+		if isReason(err, reasonResync) {
+			pause(ctx, a.backoff.next(1)) // a new stream tells what was missed
+			continue
+		}
+		if err := a.failed(ctx, at, err); err != nil {
+			return err
+		}
+	}
+}
+
+// receive follows one stream. more is false when next wanted the end.
+func receive[Req, Res any](
+	ctx context.Context,
+	at *node,
+	method func(*services, context.Context, *Req) (*connect.ServerStreamForClient[Res], error),
+	req *Req,
+	next func(*Res) bool,
+) (more bool, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends the stream; closing it would wait for the node's end
+	stream, err := method(at.long, ctx, req)
+	if err != nil {
+		return true, fromWire(err)
+	}
+	for stream.Receive() {
+		if !next(stream.Msg()) {
+			return false, nil
+		}
+	}
+	if err := stream.Err(); err != nil {
+		return true, fromWire(err)
+	}
+	return true, nil
+}
