@@ -2,8 +2,10 @@ package statemachine
 
 import (
 	"cmp"
+	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -89,8 +91,13 @@ func crash(rng *rand.Rand, r *replica) *replica {
 			r.t.Fatal(err)
 		}
 	}
-	dir := r.t.(*testing.T).TempDir()
-	if err := os.CopyFS(dir, os.DirFS(r.config.Dir)); err != nil {
+	// Pebble deletes obsolete files in the background: look again then.
+	dir, err := "", fs.ErrNotExist
+	for errors.Is(err, fs.ErrNotExist) {
+		dir = r.t.(*testing.T).TempDir()
+		err = os.CopyFS(dir, os.DirFS(r.config.Dir))
+	}
+	if err != nil {
 		r.t.Fatal(err)
 	}
 	to := open(r.t, dir)
