@@ -18,6 +18,8 @@ import (
 func (s *core) await(ctx context.Context, where cluster.Namespace, ticket int64, index uint64) (*logv1.TicketEvent, error) {
 	ctx, done := s.waiting(ctx)
 	defer done()
+	ctx, released := s.leaders.while(ctx, where.Shard)
+	defer released()
 
 	// The subscription begins before the ticket is read, so an end that the
 	// answer does not show yet comes through it.
@@ -91,10 +93,10 @@ func granted(end *logv1.TicketEvent) (*logv1.TicketEvent, error) {
 
 // stillInLine says what the end of a waiting call means.
 func stillInLine(ctx context.Context, err error) error {
-	switch {
-	case errors.Is(context.Cause(ctx), errDraining), errors.Is(err, feed.ErrClosed):
-		return errDraining
-	case ctx.Err() == nil:
+	if cause := sentAway(ctx); cause != nil {
+		return cause
+	}
+	if ctx.Err() == nil {
 		return err
 	}
 	f := fail(conclavev1.ErrorReason_ERROR_REASON_OUTCOME_UNKNOWN,

@@ -23,6 +23,7 @@ type core struct {
 	cluster Cluster
 	// draining ends when the server drains.
 	draining context.Context
+	leaders  *leaders
 	// waits counts the calls that wait now.
 	waits prometheus.Gauge
 }
@@ -103,19 +104,23 @@ func (s *core) waiting(ctx context.Context) (_ context.Context, done func()) {
 
 // untilDrained is a context that ends when the server drains, too.
 func (s *core) untilDrained(ctx context.Context) (_ context.Context, done func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(s.draining, func() { cancel(errDraining) })
-	return ctx, func() {
-		stop()
-		cancel(nil)
+	return endedWith(ctx, s.draining, errDraining)
+}
+
+// sentAway is why the server ended a wait or a stream; nil if it did not.
+func sentAway(ctx context.Context) error {
+	cause := context.Cause(ctx)
+	if errors.Is(cause, errDraining) || errors.Is(cause, errLeaderless) {
+		return cause
 	}
+	return nil
 }
 
 // unanswered prefers the cause for which a context ended to what was made of it
 // on the way: nothing has happened, so the cause is all that matters.
 func unanswered(ctx context.Context, err error) error {
-	if errors.Is(context.Cause(ctx), errDraining) {
-		return errDraining
+	if cause := sentAway(ctx); cause != nil {
+		return cause
 	}
 	if errors.Is(err, cluster.ErrNoLeader) || errors.Is(err, cluster.ErrUnavailable) || ctx.Err() == nil {
 		return err

@@ -24,8 +24,9 @@ func (h electionHandler) pollElection(ctx context.Context, req *conclavev1.GetEl
 		after:     req.GetAfterRevision(),
 		filter:    func(namespace uint32) feed.Filter { return feed.Election(namespace, req.GetName()) },
 		query:     func() *logv1.Query { return electionQuery(req.GetName(), pageSize(req.GetCandidates())) },
-		newest: func(answer *logv1.Answer) int64 {
-			return answer.GetGetElection().GetElection().GetLeader().GetRevision()
+		newest: func(answer *logv1.Answer) (int64, bool) {
+			leader := answer.GetGetElection().GetElection().GetLeader()
+			return leader.GetRevision(), leader != nil
 		},
 	}.ask(ctx, h.core)
 }
@@ -36,6 +37,8 @@ func (h electionHandler) observe(ctx context.Context, req *conclavev1.ObserveEle
 	if err != nil {
 		return unanswered(ctx, err)
 	}
+	ctx, done := h.leaders.while(ctx, where.Shard)
+	defer done()
 	sub, err := h.cluster.Subscribe(where.Shard, feed.Election(where.ID, req.GetName()))
 	if err != nil {
 		return err

@@ -79,6 +79,9 @@ func explain(err error) *failure {
 	case errors.Is(err, errDraining), errors.Is(err, cluster.ErrStopped), errors.Is(err, feed.ErrClosed):
 		return fail(conclavev1.ErrorReason_ERROR_REASON_SHUTTING_DOWN,
 			"this node is stopping; send the request to another node")
+	case errors.Is(err, errLeaderless):
+		return fail(conclavev1.ErrorReason_ERROR_REASON_NO_QUORUM,
+			"this node has lost the majority of the nodes and hears of no change; call another node")
 	case errors.Is(err, cluster.ErrOutcomeUnknown):
 		return fail(conclavev1.ErrorReason_ERROR_REASON_OUTCOME_UNKNOWN,
 			"it is not known whether the request took effect; send it again with the same request_id, or read the state first")

@@ -34,7 +34,12 @@ var _ Cluster = (*fake)(nil)
 func newFake() (f *fake, c *core, drain context.CancelFunc) {
 	f = &fake{feed: feed.New(0)}
 	draining, drain := context.WithCancel(context.Background())
-	return f, &core{cluster: f, draining: draining, waits: prometheus.NewGauge(prometheus.GaugeOpts{Name: "waits"})}, drain
+	return f, &core{
+		cluster:  f,
+		draining: draining,
+		leaders:  newLeaders(f.Status),
+		waits:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "waits"}),
+	}, drain
 }
 
 func (f *fake) Namespace(_ context.Context, name string) (cluster.Namespace, error) {
@@ -65,7 +70,17 @@ func (f *fake) Watch(_ uint64, req feed.WatchRequest) (*feed.Watcher, error) {
 	return f.feed.Watch(f, req)
 }
 
-func (f *fake) Status() cluster.Status { return f.status }
+func (f *fake) Status() cluster.Status {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.status
+}
+
+func (f *fake) set(status cluster.Status) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.status = status
+}
 
 // publish commits events at the next revision.
 func (f *fake) publish(events ...*logv1.Event) int64 {

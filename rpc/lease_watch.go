@@ -16,6 +16,8 @@ func (s *core) watchLease(ctx context.Context, req *conclavev1.WatchLeaseRequest
 	if err != nil {
 		return unanswered(ctx, err)
 	}
+	ctx, done := s.leaders.while(ctx, where.Shard)
+	defer done()
 	sub, err := s.cluster.Subscribe(where.Shard, feed.Lease(where.ID, req.GetLeaseId()))
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,7 +20,7 @@ import (
 type elected struct {
 	*fake
 	core   *core
-	leader *logv1.Leader
+	leader atomic.Pointer[logv1.Leader]
 }
 
 func newElected() *elected {
@@ -27,7 +28,7 @@ func newElected() *elected {
 	e := &elected{fake: f, core: core}
 	f.query = func(context.Context, cluster.ReadOptions, *logv1.Query) (*logv1.Answer, error) {
 		return &logv1.Answer{Revision: e.at(), Body: &logv1.Answer_GetElection{GetElection: &logv1.GetElectionResult{
-			Election: &logv1.ElectionInfo{Name: "e", Leader: e.leader},
+			Election: &logv1.ElectionInfo{Name: "e", Leader: e.leader.Load()},
 		}}}, nil
 	}
 	return e
@@ -41,11 +42,12 @@ func (f *fake) at() int64 {
 
 // lead makes somebody the leader; an empty value: nobody.
 func (e *elected) lead(value string) {
-	e.leader = nil
+	var leader *logv1.Leader
 	if value != "" {
-		e.leader = &logv1.Leader{Term: e.at() + 1, Revision: e.at() + 1, Value: []byte(value)}
+		leader = &logv1.Leader{Term: e.at() + 1, Revision: e.at() + 1, Value: []byte(value)}
 	}
-	e.publish(&logv1.Event{Body: &logv1.Event_Election{Election: &logv1.ElectionEvent{Name: "e", Leader: e.leader}}})
+	e.leader.Store(leader)
+	e.publish(&logv1.Event{Body: &logv1.Event_Election{Election: &logv1.ElectionEvent{Name: "e", Leader: leader}}})
 }
 
 // An observer hears of the current leader first, then of each change, and after
@@ -68,7 +70,7 @@ func TestObserve(t *testing.T) {
 		e.lead("two")
 		e.lead("three")
 		synctest.Wait()
-		e.leader = &logv1.Leader{Value: []byte("four")}
+		e.leader.Store(&logv1.Leader{Value: []byte("four")})
 		e.feed.Reset(nil, 9)
 		synctest.Wait()
 		if got := strings.Join(told, " "); got != "1:one 2: 3:two 4:three 4:four" {
@@ -122,9 +124,11 @@ func TestPollElection(t *testing.T) {
 			{"news", 0, nil, "one", 0},
 			{"no news", 1, nil, "one", time.Minute},
 			{"news while waiting", 1, func() { e.lead("two") }, "two", 10 * time.Second},
-			{"nobody leads while waiting", 2, func() { e.lead("") }, "", 10 * time.Second},
-			{"nobody leads, and that may be news", 2, nil, "", time.Second},
-			{"nobody leads, and that is known", 3, nil, "", time.Minute},
+			{"other news", 2, func() { e.publish(put("a", "1")) }, "two", time.Minute},
+			{"no news since other news", 2, nil, "two", time.Minute},
+			{"nobody leads while waiting", 3, func() { e.lead("") }, "", 10 * time.Second},
+			{"nobody leads, and that may be news", 3, nil, "", time.Second},
+			{"nobody leads, and that is known", 4, nil, "", time.Minute},
 		} {
 			if test.change != nil {
 				time.AfterFunc(10*time.Second, test.change)

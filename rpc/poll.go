@@ -12,10 +12,9 @@ import (
 	"github.com/conclavehq/conclave/statemachine/feed"
 )
 
-// maybePause is how long a poll waits when it cannot tell whether there is
-// news: something in the namespace is newer than what the caller has seen, and
-// what is gone carries no revision. It bounds both how late the caller learns
-// and how often it asks.
+// maybePause is how long a poll waits when it cannot tell whether there is news:
+// something in the namespace is newer than what the caller has seen. It bounds
+// both how late the caller learns and how often it asks.
 const maybePause = time.Second
 
 // poll is a question that waits for an answer newer than the caller's.
@@ -26,8 +25,10 @@ type poll struct {
 	filter    func(namespace uint32) feed.Filter
 	// query makes the question, anew each time.
 	query func() *logv1.Query
-	// newest is the revision of the last change that the answer shows.
-	newest func(*logv1.Answer) int64
+	// newest is the revision of the last change that the answer shows. certain
+	// is true when there was no later one that the answer does not show: what
+	// is gone carries no revision.
+	newest func(*logv1.Answer) (revision int64, certain bool)
 }
 
 // ask answers at once if there is news, else with the next change or, when the
@@ -44,16 +45,22 @@ func (p poll) ask(ctx context.Context, s *core) (*logv1.Answer, error) {
 
 	ctx, done := s.waiting(ctx)
 	defer done()
+	ctx, released := s.leaders.while(ctx, where.Shard)
+	defer released()
 	sub, err := s.cluster.Subscribe(where.Shard, p.filter(where.ID))
 	if err != nil {
 		return nil, err
 	}
 	defer sub.Close()
 	answer, err := s.ask(ctx, where, linearizable, p.query())
-	if err != nil || p.newest(answer) > p.after {
-		return answer, err
+	if err != nil {
+		return nil, err
 	}
-	if answer.GetRevision() > p.after {
+	newest, certain := p.newest(answer)
+	if newest > p.after {
+		return answer, nil
+	}
+	if !certain && answer.GetRevision() > p.after {
 		wait = min(wait, maybePause)
 	}
 

@@ -36,12 +36,11 @@ func (h registryHandler) pollInstances(ctx context.Context, req *conclavev1.List
 				Limit:        pageSize(req.GetLimit()),
 			}}}
 		},
-		newest: func(answer *logv1.Answer) int64 {
-			var newest int64
+		newest: func(answer *logv1.Answer) (newest int64, certain bool) {
 			for _, i := range answer.GetListInstances().GetInstances() {
 				newest = max(newest, i.GetModRevision())
 			}
-			return newest
+			return newest, false // some may have left
 		},
 	}.ask(ctx, h.core)
 }
@@ -53,6 +52,8 @@ func (h registryHandler) watchInstances(ctx context.Context, req *conclavev1.Wat
 	if err != nil {
 		return unanswered(ctx, err)
 	}
+	ctx, done := h.leaders.while(ctx, where.Shard)
+	defer done()
 	sub, err := h.cluster.Subscribe(where.Shard, instanceFilter(where.ID, req.GetService()))
 	if err != nil {
 		return err

@@ -79,7 +79,14 @@ func newSite(t *testing.T) *site {
 	case <-ctx.Done():
 		t.Fatal("the node is not ready")
 	}
-	return serve(t, node{c})
+	s := serve(t, node{c})
+	// All shards have to have a leader, which takes a moment longer.
+	for s.ok("ClusterService/GetStatus", `{}`)["problems"] != nil {
+		if ctx.Err() != nil {
+			t.Fatal("a shard has no leader")
+		}
+	}
+	return s
 }
 
 // serve lets a server answer on a port of its own.

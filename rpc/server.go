@@ -35,15 +35,20 @@ type Server struct {
 	drain  context.CancelFunc
 }
 
-// New makes a server. It owns nothing that has to be closed.
+// New makes a server. It looks after the shards' leaders until Drain.
 func New(config Config) *Server {
 	draining, drain := context.WithCancel(context.Background())
 	metrics := newMetrics(config.Registry)
 	s := &Server{
 		config: config,
-		core:   &core{cluster: config.Cluster, draining: draining, waits: metrics.waits},
-		mux:    http.NewServeMux(),
-		drain:  drain,
+		core: &core{
+			cluster:  config.Cluster,
+			draining: draining,
+			leaders:  newLeaders(config.Cluster.Status),
+			waits:    metrics.waits,
+		},
+		mux:   http.NewServeMux(),
+		drain: drain,
 	}
 	s.nodes = clusterHandler{
 		core:     s.core,
@@ -53,6 +58,7 @@ func New(config Config) *Server {
 	}
 	s.mountServices(&edge{core: s.core, metrics: metrics, log: config.Log})
 	s.mountPages()
+	go s.core.leaders.run(draining)
 	return s
 }
 
@@ -91,7 +97,8 @@ func (s *Server) Handle(pattern string, handler http.Handler) { s.mux.Handle(pat
 
 // Drain ends all streams and waits with reason SHUTTING_DOWN, those that begin
 // later too, and makes the node not ready. Call it before the HTTP server's
-// Shutdown, which would wait for them.
+// Shutdown, which would wait for them. It ends the server's goroutine, too, so
+// it has to be called in the end.
 func (s *Server) Drain() { s.drain() }
 
 // noStore keeps caches away from answers to GET: the next one may differ.

@@ -117,4 +117,3 @@ func (c *check) listing(req interface {
 	c.optionalName("after", req.GetAfter())
 	c.page("limit", req.GetLimit())
 }
-

@@ -33,8 +33,14 @@ func (h watchHandler) Watch(ctx context.Context, req *conclavev1.WatchRequest, s
 }
 
 func (h watchHandler) watch(ctx context.Context, req *conclavev1.WatchRequest, send func(*conclavev1.WatchResponse) error) error {
+	where, err := h.cluster.Namespace(ctx, req.GetNamespace())
+	if err != nil {
+		return unanswered(ctx, err)
+	}
+	ctx, done := h.leaders.while(ctx, where.Shard)
+	defer done()
 	key, end := keyRange(req.GetSpan())
-	watcher, err := h.begin(ctx, req.GetNamespace(), feed.WatchRequest{
+	watcher, err := h.begin(ctx, where, feed.WatchRequest{
 		Key:           key,
 		RangeEnd:      end,
 		StartRevision: req.GetStartRevision(),
@@ -74,11 +80,7 @@ func (h watchHandler) watch(ctx context.Context, req *conclavev1.WatchRequest, s
 
 // begin begins a watch. From "now" means from what the whole cluster has
 // acknowledged: this node may be behind what the caller has seen elsewhere.
-func (h watchHandler) begin(ctx context.Context, namespace string, watch feed.WatchRequest) (*feed.Watcher, error) {
-	where, err := h.cluster.Namespace(ctx, namespace)
-	if err != nil {
-		return nil, err
-	}
+func (h watchHandler) begin(ctx context.Context, where cluster.Namespace, watch feed.WatchRequest) (*feed.Watcher, error) {
 	if watch.StartRevision == 0 {
 		current, err := h.currentRevision(ctx, where, linearizable)
 		if err != nil {
@@ -127,8 +129,14 @@ func (h watchHandler) PollWatch(ctx context.Context, req *conclavev1.PollWatchRe
 	ctx, done := h.waiting(ctx)
 	defer done()
 
+	where, err := h.cluster.Namespace(ctx, req.GetNamespace())
+	if err != nil {
+		return nil, unanswered(ctx, err)
+	}
+	ctx, released := h.leaders.while(ctx, where.Shard)
+	defer released()
 	key, end := keyRange(req.GetSpan())
-	watcher, err := h.begin(ctx, req.GetNamespace(), feed.WatchRequest{
+	watcher, err := h.begin(ctx, where, feed.WatchRequest{
 		Key:           key,
 		RangeEnd:      end,
 		StartRevision: req.GetStartRevision(),
