@@ -83,8 +83,15 @@ func (d *deadline) stop(cause error) {
 	d.cancel(cause)
 }
 
-// ring is the timer's: it may be late, or early when it was reset meanwhile.
-func (d *deadline) ring() { d.passed() }
+// ring is the timer's. It may be early: the deadline was moved meanwhile, or the
+// clocks disagree about how long ago the renewal was sent.
+func (d *deadline) ring() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.endLocked() {
+		d.timer.Reset(d.leftLocked())
+	}
+}
 
 func (d *deadline) leftLocked() time.Duration { return d.span - d.sent.age() }
 
