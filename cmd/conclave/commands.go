@@ -12,9 +12,13 @@ func keyCommands(a *app) []*cobra.Command {
 func recipeCommands(a *app) []*cobra.Command {
 	return []*cobra.Command{
 		newLockCommand(a), newMutexCommand(a), newElectCommand(a), newElectionCommand(a),
+		newQueueCommand(a), newServiceCommand(a),
 	}
 }
 
 func clusterCommands(a *app) []*cobra.Command {
-	return []*cobra.Command{}
+	return []*cobra.Command{
+		newNamespaceCommand(a), newMemberCommand(a), newEndpointCommand(a), newMoveLeaderCommand(a),
+		newVersionCommand(a),
+	}
 }

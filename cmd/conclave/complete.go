@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,6 +23,26 @@ var (
 	}
 	electionNames names = func(ctx context.Context, c *conclave.Client, prefix string) iter.Seq2[string, error] {
 		return named(c.Elections(ctx, prefix), func(e *conclave.ElectionInfo) string { return e.Name })
+	}
+	queueNames names = func(ctx context.Context, c *conclave.Client, prefix string) iter.Seq2[string, error] {
+		return named(c.Queues(ctx, prefix), func(q *conclave.QueueStats) string { return q.Queue })
+	}
+	serviceNames names = func(ctx context.Context, c *conclave.Client, prefix string) iter.Seq2[string, error] {
+		return named(c.Services(ctx, prefix), func(s conclave.ServiceInfo) string { return s.Service })
+	}
+	namespaceNames names = func(ctx context.Context, c *conclave.Client, prefix string) iter.Seq2[string, error] {
+		return func(yield func(string, error) bool) {
+			all, err := c.Namespaces(ctx)
+			if err != nil {
+				yield("", err)
+				return
+			}
+			for _, n := range all {
+				if strings.HasPrefix(n.Name, prefix) && !yield(n.Name, nil) {
+					return
+				}
+			}
+		}
 	}
 )
 

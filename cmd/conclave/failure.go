@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 
 	conclave "github.com/conclavehq/conclave/sdk"
@@ -79,22 +80,37 @@ func (a *app) explainService(e *conclave.Error) (string, int) {
 	case errors.Is(e, conclave.ErrWaitTimeout) && e.Holder == nil:
 		return during(e, "the wait is over; give a longer --wait"), exitFailed
 	case errors.Is(e, conclave.ErrStaleToken), errors.Is(e, conclave.ErrStaleReceipt), errors.Is(e, conclave.ErrGuardFailed):
-		return reasonOf(e) + current(e), exitFailed
+		return told(reasonOf(e), "the current one is", int64(e.Token)), exitFailed
+	case errors.Is(e, conclave.ErrCompacted):
+		return told(reasonOf(e), "the first readable one is", int64(e.Revision)), exitFailed
+	case errors.Is(e, conclave.ErrSessionExpired):
+		return during(e, "the service did not answer within the session's TTL, so what it held may be free; check with conclave endpoint health"), exitNoReach
 	}
 	return reasonOf(e), exitFailed
 }
 
 // unreachable says which endpoints gave no answer, and how to find out more.
 func (a *app) unreachable(e *conclave.Error) string {
-	why := e.Message
-	var network *net.OpError
-	if errors.As(e, &network) {
-		why = network.Err.Error()
-	}
+	why := networkReason(e)
 	if len(a.endpoints) == 1 {
 		return fmt.Sprintf("cannot reach %s (%s); check that a node runs there, or name another one with --endpoints", a.endpoints[0], why)
 	}
 	return fmt.Sprintf("none of %s answers (last: %s); check that the nodes run, or name others with --endpoints", strings.Join(a.endpoints, ", "), why)
+}
+
+// networkReason is the shortest text that says why there was no answer.
+func networkReason(err error) string {
+	var (
+		network *net.OpError
+		service *conclave.Error
+	)
+	switch {
+	case errors.As(err, &network):
+		return network.Err.Error()
+	case errors.As(err, &service):
+		return service.Message
+	}
+	return err.Error()
 }
 
 func (a *app) silent() string {
@@ -127,12 +143,12 @@ func during(e *conclave.Error, text string) string {
 	return e.Op + ": " + text
 }
 
-// current tells the token that would have been right.
-func current(e *conclave.Error) string {
-	if e.Token == 0 {
-		return ""
+// told adds a number that helps, unless the sentence has it already.
+func told(sentence, what string, number int64) string {
+	if number == 0 || strings.Contains(sentence, strconv.FormatInt(number, 10)) {
+		return sentence
 	}
-	return fmt.Sprintf(" (the current one is %d)", e.Token)
+	return fmt.Sprintf("%s (%s %d)", sentence, what, number)
 }
 
 // oneLine keeps the promise that an error is one line, whatever it quotes.

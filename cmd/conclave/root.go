@@ -79,7 +79,26 @@ func newRootCommand(a *app) *cobra.Command {
 	add("recipes", recipeCommands(a)...)
 	add("cluster", serverCommand)
 	add("cluster", clusterCommands(a)...)
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	strict(root)
 	return root
+}
+
+// strict makes the complaints of argument checks that are not ours wrong usage.
+func strict(cmd *cobra.Command) {
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			err := check(cmd, args)
+			if err == nil || errors.As(err, new(usageError)) {
+				return err
+			}
+			return misused("%w: %s", err, see(cmd))
+		}
+	}
+	for _, below := range cmd.Commands() {
+		strict(below)
+	}
 }
 
 // newGroup makes a command that only holds others, e.g. `conclave lease`.
