@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"context"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -36,6 +35,8 @@ type batcher struct {
 	mu struct {
 		sync.Mutex
 		accepting, serving, stopped bool
+		// held keeps run from proposing, for a leader transfer.
+		held bool
 
 		epoch      uint64
 		nextID     uint64
@@ -77,6 +78,21 @@ func (b *batcher) serve() {
 	b.mu.serving = b.mu.accepting
 	b.mu.Unlock()
 	b.signal()
+}
+
+// hold keeps what comes in the queue while it is true.
+func (b *batcher) hold(held bool) {
+	b.mu.Lock()
+	b.mu.held = held
+	b.mu.Unlock()
+	b.signal()
+}
+
+// drained says whether everything that was proposed is decided.
+func (b *batcher) drained() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.mu.undecided) == 0
 }
 
 // shut ends an epoch. Commands that were not proposed go back to their callers;
@@ -166,77 +182,6 @@ func (b *batcher) applied(id uint64, results []*logv1.Result) {
 			b.claimed(claim.GetEpoch())
 		}
 	}
-}
-
-// submit queues commands, in their order, and says where each one is. It takes
-// all or none: errNotApplied when this node does not lead, ErrOverloaded when
-// the queue is full.
-func (b *batcher) submit(places []place, commands ...[]byte) ([]place, error) {
-	size := 0
-	for _, command := range commands {
-		if len(command) > maxCommandBytes {
-			return nil, ErrTooLarge
-		}
-		size += len(command)
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	switch {
-	case b.mu.stopped:
-		return nil, ErrStopped
-	case !b.mu.accepting:
-		return nil, errNotApplied
-	case b.mu.ops+len(commands) > b.maxOps, b.mu.ops > 0 && b.mu.bytes+size > b.maxBytes:
-		return nil, ErrOverloaded
-	}
-	for _, command := range commands {
-		places = append(places, b.fillLocked(command))
-	}
-	b.signal()
-	return places, nil
-}
-
-func (b *batcher) fillLocked(command []byte) place {
-	if n := len(b.mu.queue); n == 0 || !b.mu.queue[n-1].fits(len(command)) {
-		b.mu.queue = append(b.mu.queue, newBatch())
-	}
-	b.mu.ops++
-	b.mu.bytes += len(command)
-	return b.mu.queue[len(b.mu.queue)-1].add(command)
-}
-
-// wait waits for the outcome of a command. When ctx ends first, the command is
-// withdrawn if it still can be (ErrUnavailable), and otherwise its outcome
-// stays unknown.
-func (b *batcher) wait(ctx context.Context, p place) (*logv1.Result, error) {
-	select {
-	case <-p.batch.done:
-		return p.batch.outcome(p.slot)
-	case <-ctx.Done():
-	}
-	if b.withdraw(p) {
-		return nil, ErrUnavailable
-	}
-	select {
-	case <-p.batch.done:
-		return p.batch.outcome(p.slot)
-	default:
-		return nil, ErrOutcomeUnknown
-	}
-}
-
-// withdraw takes a command back that was not proposed yet.
-func (b *batcher) withdraw(p place) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if p.batch.taken {
-		return false
-	}
-	b.mu.ops--
-	b.mu.bytes -= len(p.batch.commands[p.slot])
-	p.batch.bytes -= len(p.batch.commands[p.slot])
-	p.batch.commands[p.slot] = nil
-	return true
 }
 
 func (b *batcher) signal() {

@@ -34,8 +34,10 @@ type Machine interface {
 	NextDue() (ms int64, ok bool)
 	DueMoved() <-chan struct{}
 	DueNamespaces(clock int64) []uint32
-	// Subscribe begins a subscription to committed events.
+	// Subscribe begins a subscription to committed events, and Watch a watch of
+	// keys, which knows their history too.
 	Subscribe(f feed.Filter) *feed.Subscription
+	Watch(req feed.WatchRequest) (*feed.Watcher, error)
 	// Hash is the hash that ComputeHash made at index, if it is still known.
 	Hash(index uint64) (hash string, ok bool)
 }

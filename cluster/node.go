@@ -18,6 +18,8 @@ import (
 // from many goroutines.
 type Cluster struct {
 	cfg Config
+	// id does not change after identify. Complete in it tells how the start
+	// found the directory.
 	id  identity
 	log zerolog.Logger
 
@@ -133,6 +135,15 @@ func (c *Cluster) Subscribe(shard uint64, f feed.Filter) (*feed.Subscription, er
 		return nil, ErrNoShard
 	}
 	return s.machine.Subscribe(f), nil
+}
+
+// Watch begins a watch of keys on this node's replica of a shard.
+func (c *Cluster) Watch(shard uint64, req feed.WatchRequest) (*feed.Watcher, error) {
+	s := c.shards[shard]
+	if s == nil {
+		return nil, ErrNoShard
+	}
+	return s.machine.Watch(req)
 }
 
 // Machine is this node's replica of a shard, as Config.NewMachine made it, for

@@ -62,14 +62,15 @@ func (p *peerServer) Status(context.Context, *peerv1.StatusRequest) (*peerv1.Sta
 	return answer, nil
 }
 
-// TransferLeader implements PeerService. It does not wait: the caller sees who
-// leads.
-func (p *peerServer) TransferLeader(_ context.Context, req *peerv1.TransferLeaderRequest) (*peerv1.TransferLeaderResponse, error) {
-	s := p.cluster.shards[req.GetShardId()]
-	if s == nil || !s.leads() {
+// TransferLeader implements PeerService.
+func (p *peerServer) TransferLeader(ctx context.Context, req *peerv1.TransferLeaderRequest) (*peerv1.TransferLeaderResponse, error) {
+	c := p.cluster
+	s := c.shards[req.GetShardId()]
+	to := c.directory.node(c.directory.nameOf(req.GetToReplicaId()))
+	if s == nil || to == nil || !s.leads() {
 		return nil, connect.NewError(connect.CodeFailedPrecondition, errNotApplied)
 	}
-	if err := s.raft.RequestLeaderTransfer(s.id, req.GetToReplicaId()); err != nil {
+	if err := c.yield(ctx, s, to); err != nil {
 		return nil, connect.NewError(connect.CodeUnavailable, err)
 	}
 	return &peerv1.TransferLeaderResponse{}, nil

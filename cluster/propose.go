@@ -122,12 +122,16 @@ func (c *Cluster) Query(ctx context.Context, shard uint64, opts ReadOptions, q *
 	if s == nil {
 		return nil, ErrNoShard
 	}
-	if opts.Serializable && opts.MinIndex <= s.machine.Applied() {
-		return s.machine.Query(ctx, q)
+	ctx, cancel := ctx, func() {}
+	if !opts.Serializable || opts.MinIndex > s.machine.Applied() { // it may have to wait
+		ctx, cancel = c.bounded(ctx)
 	}
-	ctx, cancel := c.bounded(ctx)
 	defer cancel()
-	return s.query(ctx, opts, q)
+	answer, err := s.query(ctx, opts, q)
+	if err != nil && c.stopped.Err() != nil {
+		err = ErrStopped
+	}
+	return answer, err
 }
 
 // bounded gives a context that has no deadline the standard one.

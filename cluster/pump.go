@@ -57,7 +57,7 @@ func (b *batcher) landed(flights []flight) []flight {
 func (b *batcher) take() *batch {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for b.mu.serving && len(b.mu.queue) > 0 {
+	for b.mu.serving && !b.mu.held && len(b.mu.queue) > 0 {
 		next := b.mu.queue[0]
 		b.mu.queue[0] = nil
 		b.mu.queue = b.mu.queue[1:]
@@ -94,15 +94,15 @@ func (b *batcher) launch(ctx context.Context, next *batch, buffer []byte) (*drag
 		if err == nil {
 			return state, buffer
 		}
-		if !b.hold(ctx, next, err) {
+		if !b.again(ctx, next, err) {
 			return nil, buffer
 		}
 	}
 }
 
-// hold waits a moment before a batch that Raft did not take is proposed again.
+// again waits a moment before a batch that Raft did not take is proposed again.
 // It is false, and the batch is decided, when that makes no sense any more.
-func (b *batcher) hold(ctx context.Context, next *batch, cause error) bool {
+func (b *batcher) again(ctx context.Context, next *batch, cause error) bool {
 	permanent := !errors.Is(cause, dragonboat.ErrSystemBusy) && !errors.Is(cause, dragonboat.ErrShardNotReady)
 	if !permanent {
 		timer := time.NewTimer(proposePause)
@@ -114,12 +114,12 @@ func (b *batcher) hold(ctx context.Context, next *batch, cause error) bool {
 	}
 	b.mu.Lock()
 	_, undecided := b.mu.undecided[next.id]
-	again := undecided && !permanent && ctx.Err() == nil && b.mu.serving && next.epoch == b.mu.epoch
+	sensible := undecided && !permanent && ctx.Err() == nil && b.mu.serving && next.epoch == b.mu.epoch
 	b.mu.Unlock()
-	if !again {
+	if !sensible {
 		b.refuse(next)
 	}
-	return again
+	return sensible
 }
 
 // idle waits until there is something to do: a command came, a batch was
@@ -140,7 +140,7 @@ func (b *batcher) idle(ctx context.Context, flights []flight) {
 		// yet. A dropped entry is not in the log.
 		state.Release()
 		flights[0].state = nil
-		if result.Dropped() && b.hold(ctx, flights[0].batch, dragonboat.ErrShardNotReady) {
+		if result.Dropped() && b.again(ctx, flights[0].batch, dragonboat.ErrShardNotReady) {
 			flights[0].state, _ = b.launch(ctx, flights[0].batch, nil)
 		}
 	}

@@ -43,11 +43,12 @@ func (c *Cluster) startRaft(ctx context.Context) error {
 			return err
 		}
 	}
-	if !c.id.Complete {
-		c.id.Complete = true
-		return c.id.save(c.cfg.Dir)
+	if c.id.Complete {
+		return nil
 	}
-	return nil
+	whole := c.id // c.id itself is read by others already
+	whole.Complete = true
+	return whole.save(c.cfg.Dir)
 }
 
 // openRaft makes the NodeHost. What is wrong with its files it tells by an error

@@ -1,12 +1,9 @@
 package cluster
 
-import (
-	"context"
-	"time"
-)
+import "context"
 
-// handOverTimeout is how long Stop waits for each shard to get another leader.
-const handOverTimeout = time.Second
+// stopTimeout is how long Stop tries to hand the leadership of all shards over.
+const stopTimeout = 2 * handOverTimeout
 
 // Stop hands the leadership of this node's shards over, while calls are turned
 // away with ErrStopped, and closes everything. It returns when all goroutines
@@ -23,7 +20,7 @@ func (c *Cluster) Stop(ctx context.Context) error {
 // handOver gives the shards that this node leads to the others, all at once.
 // Without that, each would be without a leader for an election timeout.
 func (c *Cluster) handOver(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, handOverTimeout)
+	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
 	defer cancel()
 	done := make(chan struct{})
 	n := 0
@@ -34,7 +31,7 @@ func (c *Cluster) handOver(ctx context.Context) {
 		n++
 		go func() {
 			defer func() { done <- struct{}{} }()
-			if err := c.handOverShard(ctx, s, c.successors(ctx, s)); err != nil {
+			if err := c.handOverShard(ctx, s); err != nil {
 				s.log.Debug().Err(err).Msg("stopping as leader")
 			}
 		}()
