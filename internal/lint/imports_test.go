@@ -58,7 +58,7 @@ func all(lists ...[]string) []string {
 
 // everywhere is any directory of the module.
 var everywhere = []string{".", "benchmarks/...", "cluster/...", "cmd/...", "conclavetest/...", "console/...", "embed/...",
-	"examples/...", "internal/...", "recipes/...", "rpc/...", "sdk/...", "statemachine/..."}
+	"examples/...", "internal/...", "recipes/...", "rpc/...", "sdk/...", "statemachine/...", "test/..."}
 
 var bans = []ban{
 	{
