@@ -133,7 +133,7 @@ func (w *Watcher) Progress() int64 {
 	switch {
 	case err != nil:
 		w.following = false // a closed subscription fails again in Next
-	case ok:
+	case ok && len(w.fresh(batch)) > 0:
 		w.stash = &batch
 	default:
 		w.advance(batch.Revision)
@@ -168,14 +168,19 @@ func (w *Watcher) follow(ctx context.Context) ([]*logv1.KVEvent, error) {
 	if err != nil {
 		return nil, err
 	}
-	var events []*logv1.KVEvent
+	events := w.fresh(batch)
+	w.advance(batch.Revision)
+	return w.wanted(events), nil
+}
+
+// fresh returns the changes that were not read from disk already.
+func (w *Watcher) fresh(batch Batch) (events []*logv1.KVEvent) {
 	for _, event := range batch.Events {
 		if event.GetRevision() >= w.next {
 			events = append(events, event.GetKv())
 		}
 	}
-	w.advance(batch.Revision)
-	return w.wanted(events), nil
+	return events
 }
 
 func (w *Watcher) take(ctx context.Context) (Batch, error) {
