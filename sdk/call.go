@@ -37,7 +37,7 @@ func mutateAs[Req, Res any](ctx context.Context, c *Client, id *requestID, m met
 func call[Req, Res any](ctx context.Context, c *Client, effect effect, m method[Req, Res], req *Req) (*Res, error) {
 	a := attempts{client: c, effect: effect}
 	for {
-		if err := c.usable(ctx); err != nil {
+		if err := a.ended(ctx); err != nil {
 			return nil, err
 		}
 		at := c.endpoints.pick()
@@ -57,7 +57,7 @@ func call[Req, Res any](ctx context.Context, c *Client, effect effect, m method[
 func wait[Req, Res any](ctx context.Context, c *Client, m method[Req, Res], req *Req) (*Res, error) {
 	a := attempts{client: c, effect: once}
 	for {
-		if err := c.usable(ctx); err != nil {
+		if err := a.ended(ctx); err != nil {
 			return nil, err
 		}
 		at := c.endpoints.pick()

@@ -91,17 +91,6 @@ func (c *Client) Namespace() string {
 	return c.namespace
 }
 
-// usable reports why no attempt should be made.
-func (c *Client) usable(ctx context.Context) error {
-	if c.ctx.Err() != nil {
-		return context.Cause(c.ctx)
-	}
-	if ctx.Err() != nil {
-		return interrupted(ctx, nil, false)
-	}
-	return nil
-}
-
 // start runs a task of the background. Close waits for it, so it has to end
 // when the client's context does. It reports false when the client is closed.
 func (c *Client) start(task func()) bool {

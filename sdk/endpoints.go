@@ -53,12 +53,13 @@ func (e *endpoints) find(url string) *node {
 
 // parseEndpoint reads http://HOST:PORT, https://HOST:PORT or HOST:PORT.
 func parseEndpoint(raw string) (string, error) {
-	text := strings.TrimRight(strings.TrimSpace(raw), "/")
+	text := strings.TrimSpace(raw)
 	if text != "" && !strings.Contains(text, "://") {
 		text = "http://" + text
 	}
 	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.Path != "" || u.RawQuery != "" {
+	if err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") ||
+		strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
 		return "", &Error{
 			Reason:  reasonInvalid,
 			Message: fmt.Sprintf("endpoint %q is not a URL such as http://127.0.0.1:7400", raw),

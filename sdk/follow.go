@@ -24,7 +24,7 @@ func follow[Req, Res any](
 	defer stop()
 	a := attempts{client: c, effect: reads}
 	for {
-		if err := c.usable(ctx); err != nil {
+		if err := a.ended(ctx); err != nil {
 			return err
 		}
 		at := c.endpoints.pick()

@@ -55,6 +55,17 @@ type attempts struct {
 	unknown bool   // an attempt may have done something
 }
 
+// ended reports why no further attempt should be made, nil if one should.
+func (a *attempts) ended(ctx context.Context) error {
+	switch {
+	case ctx.Err() != nil:
+		return interrupted(ctx, a.last, a.unknown)
+	case a.client.ctx.Err() != nil:
+		return context.Cause(a.client.ctx)
+	}
+	return nil
+}
+
 // failed decides what follows the failure of an attempt at a node: nil to try
 // again, or the error that the caller gets.
 func (a *attempts) failed(ctx context.Context, at *node, err error) error {

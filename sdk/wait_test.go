@@ -1,0 +1,228 @@
+package conclave
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"connectrpc.com/connect"
+
+	conclavev1 "github.com/conclavehq/conclave/proto/gen/conclave/v1"
+)
+
+// line is a mutex of a fake service that somebody else holds: a place in its
+// line survives its call.
+type line struct {
+	mu       sync.Mutex
+	arrived  chan struct{} // closed by the first request
+	granted  chan struct{} // closed when the waiter gets the mutex
+	canceled chan struct{}
+	ids      []string
+	calls    int
+	released []int64
+}
+
+func newLine() *line {
+	return &line{arrived: make(chan struct{}), granted: make(chan struct{}), canceled: make(chan struct{})}
+}
+
+func (l *line) acquire(ctx context.Context, req *conclavev1.AcquireMutexRequest) (*conclavev1.AcquireMutexResponse, error) {
+	l.mu.Lock()
+	if l.calls++; l.calls == 1 {
+		close(l.arrived)
+	}
+	l.ids = append(l.ids, req.GetRequestId().GetClient())
+	l.mu.Unlock()
+	select {
+	case <-l.granted:
+		return &conclavev1.AcquireMutexResponse{Token: 7, Count: 1}, nil
+	default:
+	}
+	select {
+	case <-l.canceled:
+		return nil, refusal(connect.CodeAborted, &conclavev1.ErrorInfo{Reason: conclavev1.ErrorReason_ERROR_REASON_WAIT_CANCELED})
+	case <-l.granted:
+		return &conclavev1.AcquireMutexResponse{Token: 7, Count: 1}, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (l *line) release(req *conclavev1.ReleaseMutexRequest) (*conclavev1.ReleaseMutexResponse, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.released = append(l.released, req.GetToken())
+	return &conclavev1.ReleaseMutexResponse{}, nil
+}
+
+func session(t *testing.T, c *Client) *Session {
+	t.Helper()
+	s, err := c.NewSession(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close(context.Background()) })
+	return s
+}
+
+// Promise R4
+func TestWaitMovesToAnotherNodeWithItsPlace(t *testing.T) {
+	l := newLine()
+	dying := make(chan struct{})
+	first := &fakeNode{acquire: func(ctx context.Context, req *conclavev1.AcquireMutexRequest) (*conclavev1.AcquireMutexResponse, error) {
+		l.mu.Lock()
+		l.ids = append(l.ids, req.GetRequestId().GetClient())
+		l.mu.Unlock()
+		close(dying)
+		broken()
+		return nil, nil
+	}}
+	second := &fakeNode{acquire: l.acquire, release: l.release}
+	c := dial(t, []string{first.serve(t), second.serve(t)})
+	s := session(t, c)
+	c.endpoints.current.Store(0)
+
+	go func() {
+		<-dying
+		<-l.arrived
+		close(l.granted)
+	}()
+	hold, err := s.Mutex("a").Lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if hold.Token() != 7 || len(l.ids) != 2 || l.ids[0] != l.ids[1] {
+		t.Errorf("token %d, ids %q", hold.Token(), l.ids)
+	}
+}
+
+func TestEndedContextGivesThePlaceUp(t *testing.T) {
+	l := newLine()
+	cancels := 0
+	node := &fakeNode{acquire: l.acquire, release: l.release}
+	node.cancel = func(req *conclavev1.CancelAcquireRequest) (*conclavev1.CancelAcquireResponse, error) {
+		if cancels++; cancels == 1 {
+			// The request that is to be given up has not been committed yet.
+			return nil, refusal(connect.CodeNotFound, &conclavev1.ErrorInfo{Reason: conclavev1.ErrorReason_ERROR_REASON_TICKET_NOT_FOUND})
+		}
+		if req.GetName() != "a" || req.GetLeaseId() != 1 {
+			t.Errorf("%v", req)
+		}
+		close(l.canceled)
+		return &conclavev1.CancelAcquireResponse{}, nil
+	}
+	s := session(t, dial(t, []string{node.serve(t)}))
+
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-l.arrived
+		cancel()
+	}()
+	_, err := s.Mutex("a").Lock(ctx)
+	if !errors.Is(err, context.Canceled) || errors.Is(err, ErrOutcomeUnknown) {
+		t.Errorf("%v", err)
+	}
+	if cancels != 2 || len(l.released) != 0 {
+		t.Errorf("%d cancels, released %v", cancels, l.released)
+	}
+}
+
+func TestGrantThatComesTooLateIsGivenBack(t *testing.T) {
+	l := newLine()
+	node := &fakeNode{acquire: l.acquire, release: l.release}
+	node.cancel = func(*conclavev1.CancelAcquireRequest) (*conclavev1.CancelAcquireResponse, error) {
+		select {
+		case <-l.granted:
+		default:
+			close(l.granted)
+		}
+		return nil, refusal(connect.CodeNotFound, &conclavev1.ErrorInfo{Reason: conclavev1.ErrorReason_ERROR_REASON_TICKET_NOT_FOUND})
+	}
+	s := session(t, dial(t, []string{node.serve(t)}))
+
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-l.arrived
+		cancel()
+	}()
+	if _, err := s.Mutex("a").Lock(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.released) != 1 || l.released[0] != 7 {
+		t.Errorf("released %v, want the late grant 7", l.released)
+	}
+}
+
+// What happens when the service does not answer to a cancel either: Lock ends,
+// and the next one for the same name waits until the place is given up.
+func TestAbandonedPlaceIsGivenUpInTheBackground(t *testing.T) {
+	l := newLine()
+	answer := make(chan struct{})
+	node := &fakeNode{acquire: l.acquire, release: l.release}
+	node.cancel = func(*conclavev1.CancelAcquireRequest) (*conclavev1.CancelAcquireResponse, error) {
+		<-answer
+		select {
+		case <-l.canceled:
+		default:
+			close(l.canceled)
+		}
+		return &conclavev1.CancelAcquireResponse{}, nil
+	}
+	s := session(t, dial(t, []string{node.serve(t)}))
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-l.arrived
+		cancel()
+	}()
+	if _, err := s.Mutex("a").Lock(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+
+	calls := func() int {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return l.calls
+	}
+	before := calls()
+	short, stop := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer stop()
+	if _, err := s.Mutex("a").Lock(short); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v", err)
+	}
+	if calls() != before {
+		t.Error("a new place was taken while the old one is being given up")
+	}
+	close(answer)
+	if err := s.settled(t.Context(), settleKey{conclavev1.Lost_KIND_MUTEX, "a"}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSessionEndsItsWaits(t *testing.T) {
+	l := newLine()
+	gone := make(chan struct{})
+	node := &fakeNode{acquire: l.acquire}
+	node.renewed = func() error {
+		<-gone
+		return refusal(connect.CodeNotFound, &conclavev1.ErrorInfo{Reason: conclavev1.ErrorReason_ERROR_REASON_LEASE_NOT_FOUND})
+	}
+	s := session(t, dial(t, []string{node.serve(t)}))
+	go func() {
+		<-l.arrived
+		close(gone)
+		s.keeper.check()
+	}()
+	_, err := s.Mutex("a").Lock(t.Context())
+	if !errors.Is(err, ErrSessionLost) || errors.Is(err, ErrSessionExpired) {
+		t.Errorf("%v", err)
+	}
+	if cause := context.Cause(s.Context()); !errors.Is(cause, ErrLeaseNotFound) || !errors.Is(cause, ErrLost) {
+		t.Errorf("the session ended because of %v", cause)
+	}
+}
