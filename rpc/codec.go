@@ -1,6 +1,8 @@
 package rpc
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -28,7 +30,15 @@ func (c jsonCodec) MarshalAppend(dst []byte, message any) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("%T is not a message", message)
 	}
-	return protojson.MarshalOptions{}.MarshalAppend(dst, m)
+	encoded, err := protojson.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	// The library puts spaces in at random, so that nobody compares its texts;
+	// people's scripts do, so the answer has none.
+	out := bytes.NewBuffer(dst)
+	err = json.Compact(out, encoded)
+	return out.Bytes(), err
 }
 
 // Unmarshal decodes a message.
