@@ -3,9 +3,14 @@ package statemachine
 import (
 	"fmt"
 
+	"google.golang.org/protobuf/proto"
+
 	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
 	"github.com/conclavehq/conclave/recipes"
 )
+
+// outdated tells the operator what to do about an unknown command.
+const outdated = "the program is older than the leader that proposed it and must be upgraded"
 
 // apply runs the rule of a command and puts its result into out. It is the one
 // place where a command meets its recipe. ClaimEpoch, DropNamespace and
@@ -92,14 +97,18 @@ func apply(tx recipes.Tx, command *logv1.Command, out *logv1.Result) *logv1.Refu
 		return run(tx, recipes.DeleteNamespace, c.DeleteNamespace, func(r *logv1.DeleteNamespaceResult) { out.Body = &logv1.Result_DeleteNamespace{DeleteNamespace: r} })
 
 	default:
-		panic(fmt.Sprintf("statemachine: a command is unknown to this program (%s); it is older than the leader that proposed it and must be upgraded", describe(command)))
+		panic(fmt.Sprintf("statemachine: a command is unknown to this program (%s); %s", describe(command), outdated))
 	}
 }
 
-// run calls a rule; a refused command has no result body.
+// run calls a rule; a refused command has no result body. A command with a
+// field that this program does not know is as unknown as a whole one.
 func run[C, R any](
 	tx recipes.Tx, rule func(recipes.Tx, *C) (*R, *logv1.Refusal), command *C, set func(*R),
 ) *logv1.Refusal {
+	if unknown := any(command).(proto.Message).ProtoReflect().GetUnknown(); len(unknown) > 0 {
+		panic(fmt.Sprintf("statemachine: a %T has fields that are unknown to this program (%x); %s", command, unknown, outdated))
+	}
 	result, refusal := rule(tx, command)
 	if refusal == nil {
 		set(result)

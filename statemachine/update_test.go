@@ -7,6 +7,7 @@ import (
 	"time"
 
 	dbsm "github.com/lni/dragonboat/v4/statemachine"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
 	"github.com/conclavehq/conclave/statemachine/feed"
@@ -214,6 +215,7 @@ func TestUnknownEntriesStopTheReplica(t *testing.T) {
 	}{
 		"future format":   {dbsm.Entry{Index: 9, Cmd: []byte{7}}, "unknown log entry format 7, this program knows 1"},
 		"garbage":         {dbsm.Entry{Index: 9, Cmd: []byte{1, 200}}, "malformed log entry"},
+		"unknown field":   {batch(9, 1, 0, withUnknownField(put("a", "1"))), "fields that are unknown"},
 		"unknown command": {batch(9, 1, 0, &logv1.Command{NamespaceId: 1}), "must be upgraded"},
 		"an index again":  {batch(1, 1, 0), "comes again"},
 	}
@@ -229,6 +231,12 @@ func TestUnknownEntriesStopTheReplica(t *testing.T) {
 			_, _ = r.Update([]dbsm.Entry{c.entry})
 		})
 	}
+}
+
+// withUnknownField adds a field that a newer program may have.
+func withUnknownField(command *logv1.Command) *logv1.Command {
+	command.GetPut().ProtoReflect().SetUnknown(protowire.AppendVarint(protowire.AppendTag(nil, 999, protowire.VarintType), 1))
+	return command
 }
 
 func TestWaitApplied(t *testing.T) {

@@ -10,6 +10,9 @@ import (
 // DefaultBuffer is how many events a subscription may have pending.
 const DefaultBuffer = 4096
 
+// maxPendingBytes is how large the pending events of a subscription may be.
+const maxPendingBytes = 16 << 20
+
 // Progress is the revision that a namespace has reached.
 type Progress struct {
 	Namespace uint32
@@ -72,8 +75,12 @@ func (f *Feed) Publish(events []*logv1.Event, progress []Progress, index uint64)
 		}
 	}
 	for i, t := range f.mu.touched {
+		chunk := chunk{events: t.matched, index: index}
+		for _, event := range t.matched {
+			chunk.bytes += event.SizeVT()
+		}
 		for _, s := range t.subscribers {
-			s.deliver(t.matched, index)
+			s.deliver(chunk)
 		}
 		t.matched, f.mu.touched[i] = nil, nil
 	}

@@ -167,6 +167,20 @@ func TestLagging(t *testing.T) {
 	}
 }
 
+// Few large events fill the buffer as well.
+func TestLaggingByBytes(t *testing.T) {
+	f := New(0)
+	s := f.Subscribe(KV(1, []byte("a"), nil))
+	large := kvEvent(1, 2, "a")
+	large.GetKv().Kv.Value = make([]byte, maxPendingBytes/3)
+	for i := range uint64(4) {
+		f.Publish([]*logv1.Event{large}, nil, i)
+	}
+	if _, err := s.Next(t.Context()); !errors.Is(err, ErrLagging) {
+		t.Errorf("got %v, want ErrLagging", err)
+	}
+}
+
 func TestOnePublicationLargerThanTheBufferGetsThrough(t *testing.T) {
 	f := New(2)
 	s := f.Subscribe(KV(1, []byte("a"), nil))

@@ -42,14 +42,20 @@ type Subscription struct {
 
 	mu struct {
 		sync.Mutex
-		// chunks are the events of one Publish each, shared with others.
-		chunks [][]*logv1.Event
-		count  int
-		index  uint64
+		chunks []chunk
+		// count and bytes are of all events in chunks.
+		count, bytes int
 		// interrupted is ErrLagging or ErrReset until Next has told it.
 		interrupted error
 		ended       error
 	}
+}
+
+// chunk is what one Publish has for the subscribers of a topic, who share it.
+type chunk struct {
+	events []*logv1.Event
+	bytes  int
+	index  uint64
 }
 
 // StartIndex is the log index after which the subscription has every event.
@@ -92,16 +98,16 @@ func (s *Subscription) Poll() (batch Batch, ok bool, err error) {
 	}
 
 	if len(s.mu.chunks) == 1 {
-		batch.Events = s.mu.chunks[0]
+		batch.Events = s.mu.chunks[0].events
 	} else {
 		batch.Events = make([]*logv1.Event, 0, s.mu.count)
-		for _, chunk := range s.mu.chunks {
-			batch.Events = append(batch.Events, chunk...)
+		for _, c := range s.mu.chunks {
+			batch.Events = append(batch.Events, c.events...)
 		}
 	}
-	batch.Index = max(batch.Index, s.mu.index)
+	batch.Index = max(batch.Index, s.mu.chunks[len(s.mu.chunks)-1].index)
 	batch.Revision = max(batch.Revision, batch.Events[len(batch.Events)-1].GetRevision())
-	s.mu.chunks, s.mu.count = nil, 0
+	s.dropLocked()
 	return batch, true, nil
 }
 
@@ -111,8 +117,8 @@ func (s *Subscription) Close() {
 	s.end(ErrClosed)
 }
 
-// deliver adds the events of one Publish, all or none of them.
-func (s *Subscription) deliver(events []*logv1.Event, index uint64) {
+// deliver adds a chunk, all or none of it.
+func (s *Subscription) deliver(c chunk) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
@@ -121,14 +127,25 @@ func (s *Subscription) deliver(events []*logv1.Event, index uint64) {
 	}
 	// One publication larger than the buffer still fits into an empty one:
 	// otherwise its subscriber could never get through.
-	if s.mu.count > 0 && s.mu.count+len(events) > s.feed.buffer {
+	full := s.mu.count+len(c.events) > s.feed.buffer || s.mu.bytes+c.bytes > maxPendingBytes
+	if s.mu.count > 0 && full {
 		s.interruptLocked(ErrLagging)
 		return
 	}
-	s.mu.chunks = append(s.mu.chunks, events)
-	s.mu.count += len(events)
-	s.mu.index = index
+	s.mu.chunks = append(s.mu.chunks, c)
+	s.mu.count += len(c.events)
+	s.mu.bytes += c.bytes
 	s.signal()
+}
+
+// dropLocked forgets what is pending, but not all the memory for it.
+func (s *Subscription) dropLocked() {
+	clear(s.mu.chunks)
+	s.mu.chunks = s.mu.chunks[:0]
+	if cap(s.mu.chunks) > 4 {
+		s.mu.chunks = nil
+	}
+	s.mu.count, s.mu.bytes = 0, 0
 }
 
 func (s *Subscription) interrupt(err error) {
@@ -140,7 +157,7 @@ func (s *Subscription) interrupt(err error) {
 }
 
 func (s *Subscription) interruptLocked(err error) {
-	s.mu.chunks, s.mu.count = nil, 0
+	s.dropLocked()
 	s.mu.interrupted = err
 	s.signal()
 }
@@ -148,7 +165,7 @@ func (s *Subscription) interruptLocked(err error) {
 func (s *Subscription) end(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mu.chunks, s.mu.count = nil, 0
+	s.dropLocked()
 	s.mu.ended = err
 	s.signal()
 }
