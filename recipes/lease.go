@@ -74,8 +74,9 @@ func RevokeLease(tx Tx, cmd *logv1.RevokeLease) (*logv1.RevokeLeaseResult, *logv
 
 // expireLeases ends the leases whose timers are due, unless they were renewed
 // since (promise T4). All their waits end before the first of their holds, so
-// that the search for the next in line does not pass them one by one.
-func expireLeases(tx Tx, timers []dueTimer) {
+// that the search for the next in line does not pass them one by one. It returns
+// the leases that ended.
+func expireLeases(tx Tx, timers []dueTimer) []int64 {
 	var ended []int64
 	for _, timer := range timers {
 		leaseID, _, err := keys.ReadI64(timer.columns)
@@ -93,6 +94,7 @@ func expireLeases(tx Tx, timers []dueTimer) {
 	for _, leaseID := range ended {
 		endLease(tx, leaseID, leaseEnd{event: "expired", session: "session expired"})
 	}
+	return ended
 }
 
 // leaseEnd says how a lease ends.

@@ -110,7 +110,7 @@ func ExpireTimers(tx Tx, cmd *logv1.ExpireTimers) (*logv1.ExpireTimersResult, *l
 		limit = 1000
 	}
 	leases := takeDue(tx, keys.DerivedTimer, limit)
-	expireLeases(tx, leases)
+	expired := expireLeases(tx, leases)
 	timers := takeDue(tx, keys.Timer, limit-len(leases))
 	for _, timer := range timers {
 		// A rule that ran for an earlier timer may have disarmed this one.
@@ -124,6 +124,8 @@ func ExpireTimers(tx Tx, cmd *logv1.ExpireTimers) (*logv1.ExpireTimersResult, *l
 	return &logv1.ExpireTimersResult{
 		Fired: int32(len(leases) + len(timers)),
 		More:  found && due <= tx.Clock(),
+
+		ExpiredLeaseIds: expired,
 	}, nil
 }
 

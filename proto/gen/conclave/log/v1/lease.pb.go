@@ -374,9 +374,11 @@ type ExpireTimersResult struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Fired int32                  `protobuf:"varint,1,opt,name=fired,proto3" json:"fired,omitempty"`
 	// More timers are due.
-	More          bool `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	More bool `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`
+	// The leases that ended, for the leader's log.
+	ExpiredLeaseIds []int64 `protobuf:"varint,3,rep,packed,name=expired_lease_ids,json=expiredLeaseIds,proto3" json:"expired_lease_ids,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *ExpireTimersResult) Reset() {
@@ -421,6 +423,13 @@ func (x *ExpireTimersResult) GetMore() bool {
 		return x.More
 	}
 	return false
+}
+
+func (x *ExpireTimersResult) GetExpiredLeaseIds() []int64 {
+	if x != nil {
+		return x.ExpiredLeaseIds
+	}
+	return nil
 }
 
 // GetLease is a query for one lease.
@@ -737,10 +746,11 @@ const file_conclave_log_v1_lease_proto_rawDesc = "" +
 	"\x10RenewLeaseResult\x12\x15\n" +
 	"\x06ttl_ms\x18\x01 \x01(\x03R\x05ttlMs\"$\n" +
 	"\fExpireTimers\x12\x14\n" +
-	"\x05limit\x18\x01 \x01(\x05R\x05limit\">\n" +
+	"\x05limit\x18\x01 \x01(\x05R\x05limit\"j\n" +
 	"\x12ExpireTimersResult\x12\x14\n" +
 	"\x05fired\x18\x01 \x01(\x05R\x05fired\x12\x12\n" +
-	"\x04more\x18\x02 \x01(\bR\x04more\"9\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\x12*\n" +
+	"\x11expired_lease_ids\x18\x03 \x03(\x03R\x0fexpiredLeaseIds\"9\n" +
 	"\bGetLease\x12\x19\n" +
 	"\blease_id\x18\x01 \x01(\x03R\aleaseId\x12\x12\n" +
 	"\x04keys\x18\x02 \x01(\bR\x04keys\"B\n" +
