@@ -104,15 +104,20 @@ func (b *batcher) claim(epoch uint64, clock int64, node string) (*batch, *dragon
 // not hold up everything else.
 const expireLimit = 500
 
+// maxClockLag is how far, in milliseconds, the clock in the log may be behind
+// the leader's while a timer runs. What it is behind is lost with the leader, and
+// everything that is due comes so much later (promise T3).
+const maxClockLag = 1000
+
 // expire proposes the expiry of timers as they come due, until the leadership
-// ends. While nothing is due, it does nothing.
+// ends. While no timer runs, it does nothing.
 func (s *shard) expire(ctx context.Context, moved <-chan struct{}) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		var due <-chan time.Time
 		if next, ok := s.machine.NextDue(); ok {
-			timer.Reset(max(0, s.clock.until(next)))
+			timer.Reset(max(0, s.clock.until(min(next, s.machine.Clock()+maxClockLag))))
 			due = timer.C
 		}
 		select {
@@ -130,18 +135,30 @@ func (s *shard) expire(ctx context.Context, moved <-chan struct{}) {
 	}
 }
 
-// expireDue expires what is due now and waits until that is applied. It is
-// false when nothing came of it, so that the caller does not spin.
+// expireDue expires what is due now and waits until that is applied. When
+// nothing is due and the log's clock is behind, it does so for a namespace where
+// that only moves the clock. It is false when nothing came of it, so that the
+// caller does not spin.
 func (s *shard) expireDue(ctx context.Context, moved <-chan struct{}) bool {
+	now := s.clock.now()
+	namespaces := s.machine.DueNamespaces(now)
+	idle := len(namespaces) == 0
+	if idle {
+		next, ok := s.machine.NextDue()
+		if !ok || now-s.machine.Clock() < maxClockLag {
+			return true // it was, a moment ago
+		}
+		if namespaces = s.machine.DueNamespaces(next); len(namespaces) == 0 {
+			return true
+		}
+		namespaces = namespaces[:1]
+	}
 	var commands [][]byte
-	for _, namespace := range s.machine.DueNamespaces(s.clock.now()) {
+	for _, namespace := range namespaces {
 		commands = append(commands, encodeCommand(&logv1.Command{
 			NamespaceId: namespace,
 			Body:        &logv1.Command_ExpireTimers{ExpireTimers: &logv1.ExpireTimers{Limit: expireLimit}},
 		}))
-	}
-	if len(commands) == 0 {
-		return false
 	}
 	places, err := s.batcher.submit(nil, commands...)
 	if err != nil {
@@ -158,19 +175,9 @@ func (s *shard) expireDue(ctx context.Context, moved <-chan struct{}) bool {
 		}
 		if result, err := p.batch.outcome(p.slot); err == nil {
 			fired += result.GetExpireTimers().GetFired()
-			s.tellExpired(result.GetExpireTimers().GetExpiredLeaseIds())
 		}
 	}
-	return fired > 0
-}
-
-// tellExpired logs the sessions that were lost in one line, however many.
-func (s *shard) tellExpired(leases []int64) {
-	if len(leases) == 0 {
-		return
-	}
-	s.log.Info().Int("count", len(leases)).Ints64("leases", leases[:min(len(leases), 10)]).
-		Msg("leases expired: their sessions did not renew them")
+	return fired > 0 || idle && s.machine.Clock() >= now
 }
 
 // pause waits for d; it is false when the leader changed or ctx ended before.
