@@ -56,8 +56,9 @@ func newForwarder(service func() peerv1connect.PeerServiceClient) *forwarder {
 }
 
 // propose has the peer propose an encoded command. errNotApplied and
-// ErrOverloaded mean that it certainly did not.
-func (f *forwarder) propose(ctx context.Context, shard uint64, command []byte) (*logv1.Result, error) {
+// ErrOverloaded mean that it certainly did not. lost ends the wait like ctx
+// does.
+func (f *forwarder) propose(ctx context.Context, shard uint64, command []byte, lost <-chan struct{}) (*logv1.Result, error) {
 	call := &forwardCall{shard: shard, command: command, done: make(chan struct{})}
 	f.mu.Lock()
 	if f.mu.stopped {
@@ -75,6 +76,8 @@ func (f *forwarder) propose(ctx context.Context, shard uint64, command []byte) (
 	select {
 	case <-call.done:
 		return call.result, call.err
+	case <-lost:
+		return nil, f.forget(call)
 	case <-ctx.Done():
 		return nil, f.forget(call)
 	}
@@ -87,7 +90,7 @@ func (f *forwarder) forget(call *forwardCall) error {
 	for i, queued := range f.mu.queue {
 		if queued == call {
 			f.mu.queue = append(f.mu.queue[:i], f.mu.queue[i+1:]...)
-			return ErrUnavailable
+			return errNotApplied
 		}
 	}
 	delete(f.mu.sent, call.id)

@@ -54,7 +54,11 @@ func (c *Cluster) proposeUntil(ctx context.Context, s *shard, command []byte, re
 		if err != nil {
 			return nil, giveUp(err)
 		}
-		result, err := c.proposeTo(ctx, s, leader, command)
+		var lost <-chan struct{}
+		if repeatable {
+			lost = moved // a leader that is cut off may never answer; the next one will
+		}
+		result, err := c.proposeTo(ctx, s, leader, command, lost)
 		switch {
 		case err == nil:
 			return result, nil
@@ -78,8 +82,10 @@ func (c *Cluster) proposeUntil(ctx context.Context, s *shard, command []byte, re
 	}
 }
 
-// proposeTo has one leader propose the command, once.
-func (c *Cluster) proposeTo(ctx context.Context, s *shard, leader uint64, command []byte) (*logv1.Result, error) {
+// proposeTo has one leader propose the command, once. When another node leads,
+// lost ends the wait for it.
+func (c *Cluster) proposeTo(ctx context.Context, s *shard, leader uint64, command []byte,
+	lost <-chan struct{}) (*logv1.Result, error) {
 	if leader == s.replica {
 		places, err := s.batcher.submit(nil, command)
 		if err != nil {
@@ -91,7 +97,7 @@ func (c *Cluster) proposeTo(ctx context.Context, s *shard, leader uint64, comman
 	if p == nil {
 		return nil, errNotApplied // its record has not come here yet
 	}
-	return p.calls.propose(ctx, s.id, command)
+	return p.calls.propose(ctx, s.id, command, lost)
 }
 
 // waitLeader waits until the shard has a leader. moved is closed when it has
