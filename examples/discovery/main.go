@@ -19,9 +19,10 @@ import (
 	"os"
 	"os/signal"
 	"slices"
-	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/conclavehq/conclave/examples/internal/cluster"
 )
@@ -67,7 +68,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		defer cancel()
 	}
 
-	var parts []func(context.Context) error
+	all, until := errgroup.WithContext(ctx)
 	if *role != "client" {
 		for i := range *instances {
 			in := &instance{id: fmt.Sprintf("%s-%d", *name, i+1), client: client, ttl: *ttl, out: out}
@@ -77,31 +78,16 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 			case 2:
 				in.dies = time.After(*dieAfter)
 			}
-			parts = append(parts, in.run)
+			all.Go(func() error { return in.run(until) })
 		}
 	}
 	if *role != "service" {
 		c := &caller{client: client, every: *every, out: out}
-		parts = append(parts, c.follow, c.call)
+		all.Go(func() error { return c.follow(until) })
+		all.Go(func() error { return c.call(until) })
 	}
-	return together(ctx, parts)
-}
-
-// together runs all parts until ctx ends or one of them fails.
-func together(ctx context.Context, parts []func(context.Context) error) error {
-	until, fail := context.WithCancelCause(ctx)
-	defer fail(nil)
-	var all sync.WaitGroup
-	for _, part := range parts {
-		all.Go(func() {
-			if err := part(until); err != nil {
-				fail(err)
-			}
-		})
+	if err := all.Wait(); ctx.Err() == nil {
+		return err
 	}
-	all.Wait()
-	if ctx.Err() != nil {
-		return nil // the wanted end
-	}
-	return context.Cause(until)
+	return nil // the wanted end
 }
