@@ -34,7 +34,8 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Stdout); err != nil && ctx.Err() == nil {
-		log.Fatal(err)
+		fmt.Fprintf(os.Stderr, "discovery: %v\n", err)
+		os.Exit(1)
 	}
 }
 
