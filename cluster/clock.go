@@ -7,12 +7,14 @@ import (
 
 // logClock is a leader's log clock (promise T1): the clock that the log had
 // when the epoch was claimed, plus this node's monotonic time since then. While
-// nobody leads, it stands still.
+// nobody leads, it stands still, and while the process is stopped, too.
 type logClock struct {
 	mu   sync.Mutex
 	base int64 // milliseconds
-	// since is when base was current; its monotonic reading counts.
-	since time.Time
+	// passed is what was counted since base, up to since, whose monotonic
+	// reading counts.
+	passed time.Duration
+	since  time.Time
 	// ahead is what skip has added, and skips holds a token after it did.
 	ahead time.Duration
 	skips chan struct{}
