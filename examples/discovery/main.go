@@ -6,8 +6,8 @@
 // Run it without flags: the second of three instances drains after two seconds
 // and is gone without a failed call; the third one dies after four seconds, and
 // is gone when its TTL has passed. With -endpoints http://127.0.0.1:7400 -for 0,
-// start services (-role service -name a) and clients (-role client) in terminals
-// of their own, and end a service with Ctrl-C or with kill -9.
+// start services (-role service -instances 1 -name a) and clients (-role client)
+// in terminals of their own, and end a service with Ctrl-C or with kill -9.
 package main
 
 import (
