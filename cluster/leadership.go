@@ -175,9 +175,19 @@ func (s *shard) expireDue(ctx context.Context, moved <-chan struct{}) bool {
 		}
 		if result, err := p.batch.outcome(p.slot); err == nil {
 			fired += result.GetExpireTimers().GetFired()
+			s.tellExpired(result.GetExpireTimers().GetExpiredLeaseIds())
 		}
 	}
 	return fired > 0 || idle && s.machine.Clock() >= now
+}
+
+// tellExpired logs the sessions that were lost in one line, however many.
+func (s *shard) tellExpired(leases []int64) {
+	if len(leases) == 0 {
+		return
+	}
+	s.log.Info().Int("count", len(leases)).Ints64("leases", leases[:min(len(leases), 10)]).
+		Msg("leases expired: their sessions did not renew them")
 }
 
 // pause waits for d; it is false when the leader changed or ctx ended before.
