@@ -2,6 +2,7 @@ package cluster_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -113,4 +114,25 @@ func getLease(t *testing.T, n *node, id int64) *logv1.LeaseInfo {
 		t.Fatal(err)
 	}
 	return answer.GetGetLease().GetLease()
+}
+
+// The log's clock keeps up with the leader's while a timer runs, though nobody
+// writes: what it is behind would be added to every deadline by a failover.
+// Promise T3
+func TestClockKeepsUpWhileIdle(t *testing.T) {
+	n := newRig(t, 1).nodes[0]
+	const ttl = time.Hour
+	grant(t, n, 7, ttl)
+	eventually(t, func() error {
+		answer, err := n.Query(within(t), shard, cluster.ReadOptions{Serializable: true}, &logv1.Query{
+			NamespaceId: namespace, Body: &logv1.Query_GetLease{GetLease: &logv1.GetLease{LeaseId: 7}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if passed := ttl.Milliseconds() - answer.GetGetLease().GetLease().GetRemainingMs(); passed < 1000 {
+			return fmt.Errorf("the log's clock has moved by %d ms only", passed)
+		}
+		return nil
+	})
 }

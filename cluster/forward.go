@@ -72,8 +72,9 @@ func newForwarder(service func() peerv1connect.PeerServiceClient) *forwarder {
 }
 
 // propose has the peer propose encoded commands. errNotApplied and
-// ErrOverloaded mean that it certainly did not. The error is that of all.
-func (f *forwarder) propose(ctx context.Context, shard uint64, proposals []proposal) (*forwardGroup, error) {
+// ErrOverloaded mean that it certainly did not. lost ends the wait like ctx
+// does, for those that may be tried again. The error is that of all.
+func (f *forwarder) propose(ctx context.Context, shard uint64, proposals []submission, lost <-chan struct{}) (*forwardGroup, error) {
 	group := &forwardGroup{
 		calls: make([]forwardCall, len(proposals)),
 		open:  len(proposals),
@@ -94,29 +95,36 @@ func (f *forwarder) propose(ctx context.Context, shard uint64, proposals []propo
 	case f.wake <- struct{}{}:
 	default:
 	}
-	select {
-	case <-group.done:
-	case <-ctx.Done():
-		f.forget(group)
+	for {
+		select {
+		case <-group.done:
+			return group, nil
+		case <-lost:
+			lost = nil
+			f.forget(group, func(i int) bool { return proposals[i].repeatable })
+		case <-ctx.Done():
+			f.forget(group, func(int) bool { return true })
+		}
 	}
-	return group, nil
 }
 
-// forget gives up on the calls of a group that have not ended.
-func (f *forwarder) forget(group *forwardGroup) {
+// forget gives up on some calls of a group, if they have not ended.
+func (f *forwarder) forget(group *forwardGroup, which func(i int) bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.mu.queue = slices.DeleteFunc(f.mu.queue, func(queued *forwardCall) bool {
-		if queued.group != group {
-			return false
-		}
-		queued.endLocked(nil, ErrUnavailable)
-		return true
-	})
 	for i := range group.calls {
-		delete(f.mu.sent, group.calls[i].id)
-		group.calls[i].endLocked(nil, ErrOutcomeUnknown)
+		call := &group.calls[i]
+		if call.ended || !which(i) {
+			continue
+		}
+		if _, sent := f.mu.sent[call.id]; sent {
+			delete(f.mu.sent, call.id)
+			call.endLocked(nil, ErrOutcomeUnknown)
+		} else {
+			call.endLocked(nil, errNotApplied)
+		}
 	}
+	f.mu.queue = slices.DeleteFunc(f.mu.queue, func(queued *forwardCall) bool { return queued.ended })
 }
 
 // run keeps a stream open while there is something to send, until ctx ends.

@@ -55,7 +55,7 @@ func (s *shard) claim(ctx context.Context, term uint64, moved <-chan struct{}) b
 }
 
 // claimDecided waits until a claim is applied or certainly never will be.
-func (s *shard) claimDecided(ctx context.Context, claim *batch, state *dragonboat.RequestState,
+func (s *shard) claimDecided(ctx context.Context, claim *batch, state proposal,
 	moved <-chan struct{}) bool {
 	var said <-chan dragonboat.RequestResult
 	if state != nil {
@@ -81,7 +81,7 @@ func (s *shard) claimDecided(ctx context.Context, claim *batch, state *dragonboa
 
 // claim proposes the claim of an epoch. It goes past the queue, which waits for
 // it.
-func (b *batcher) claim(epoch uint64, clock int64, node string) (*batch, *dragonboat.RequestState) {
+func (b *batcher) claim(epoch uint64, clock int64, node string) (*batch, proposal) {
 	claim := newBatch()
 	claim.taken = true
 	claim.add(encodeCommand(&logv1.Command{Body: &logv1.Command_ClaimEpoch{
@@ -104,17 +104,22 @@ func (b *batcher) claim(epoch uint64, clock int64, node string) (*batch, *dragon
 // not hold up everything else.
 const expireLimit = 500
 
+// maxClockLag is how far, in milliseconds, the clock in the log may be behind
+// the leader's while a timer runs. What it is behind is lost with the leader, and
+// everything that is due comes so much later (promise T3).
+const maxClockLag = 1000
+
 // expire proposes the expiry of timers as they come due, until the leadership
-// ends. While nothing is due, it does nothing.
+// ends. While no timer runs, it only reads the clock.
 func (s *shard) expire(ctx context.Context, moved <-chan struct{}) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		var due <-chan time.Time
+		read := s.clock.now() + maxClockLag
 		if next, ok := s.machine.NextDue(); ok {
-			timer.Reset(max(0, s.clock.until(next)))
-			due = timer.C
+			read = min(next, s.machine.Clock()+maxClockLag)
 		}
+		timer.Reset(max(0, s.clock.until(read)))
 		select {
 		case <-moved:
 			return
@@ -122,7 +127,7 @@ func (s *shard) expire(ctx context.Context, moved <-chan struct{}) {
 			return
 		case <-s.machine.DueMoved():
 		case <-s.clock.skips:
-		case <-due:
+		case <-timer.C:
 			if !s.expireDue(ctx, moved) && !pause(ctx, moved, proposePause) {
 				return
 			}
@@ -130,18 +135,30 @@ func (s *shard) expire(ctx context.Context, moved <-chan struct{}) {
 	}
 }
 
-// expireDue expires what is due now and waits until that is applied. It is
-// false when nothing came of it, so that the caller does not spin.
+// expireDue expires what is due now and waits until that is applied. When
+// nothing is due and the log's clock is behind, it does so for a namespace where
+// that only moves the clock. It is false when nothing came of it, so that the
+// caller does not spin.
 func (s *shard) expireDue(ctx context.Context, moved <-chan struct{}) bool {
+	now := s.clock.now()
+	namespaces := s.machine.DueNamespaces(now)
+	idle := len(namespaces) == 0
+	if idle {
+		next, ok := s.machine.NextDue()
+		if !ok || now-s.machine.Clock() < maxClockLag {
+			return true // it was, a moment ago
+		}
+		if namespaces = s.machine.DueNamespaces(next); len(namespaces) == 0 {
+			return true
+		}
+		namespaces = namespaces[:1]
+	}
 	var commands [][]byte
-	for _, namespace := range s.machine.DueNamespaces(s.clock.now()) {
+	for _, namespace := range namespaces {
 		commands = append(commands, encodeCommand(&logv1.Command{
 			NamespaceId: namespace,
 			Body:        &logv1.Command_ExpireTimers{ExpireTimers: &logv1.ExpireTimers{Limit: expireLimit}},
 		}))
-	}
-	if len(commands) == 0 {
-		return false
 	}
 	places, err := s.batcher.submit(nil, commands...)
 	if err != nil {
@@ -161,7 +178,7 @@ func (s *shard) expireDue(ctx context.Context, moved <-chan struct{}) bool {
 			s.tellExpired(result.GetExpireTimers().GetExpiredLeaseIds())
 		}
 	}
-	return fired > 0
+	return fired > 0 || idle && s.machine.Clock() >= now
 }
 
 // tellExpired logs the sessions that were lost in one line, however many.

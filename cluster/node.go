@@ -99,6 +99,8 @@ func (c *Cluster) start(ctx context.Context) error {
 		return err
 	}
 	c.loaded.Store(true)
+	c.log.Info().Str("name", c.id.Name).Str("cluster", formatID(c.id.ClusterID)).Uint64("replica", c.id.ReplicaID).
+		Str("peer_url", c.cfg.AdvertisePeerURL).Msg("node started")
 	for _, s := range c.shards {
 		s.run(c.loops, &c.work)
 	}

@@ -56,7 +56,7 @@ func (c *Cluster) ProposeAll(ctx context.Context, shard uint64, cmds []*logv1.Co
 			r.over = append(r.over, Outcome{Index: i, Err: err})
 			continue
 		}
-		r.open = append(r.open, proposal{index: i, command: command, repeatable: cmd.GetRequestId() != nil})
+		r.open = append(r.open, submission{index: i, command: command, repeatable: cmd.GetRequestId() != nil})
 	}
 	r.tell()
 	r.run(ctx)

@@ -128,7 +128,7 @@ func (c *Cluster) startReplica(ctx context.Context, s *shard) error {
 	switch known := c.raft.HasNodeInfo(s.id, s.replica); {
 	case known:
 	case c.id.Complete:
-		return lost(c.id.Name, fmt.Sprintf("the Raft log in %s has nothing of shard %d", c.cfg.Dir, s.id))
+		return c.id.lost(fmt.Sprintf("the Raft log in %s has nothing of shard %d", c.cfg.Dir, s.id))
 	case c.id.Join:
 		join = true
 	default:

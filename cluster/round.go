@@ -5,8 +5,8 @@ import (
 	"errors"
 )
 
-// proposal is an encoded command on its way to a decision.
-type proposal struct {
+// submission is an encoded command on its way to a decision.
+type submission struct {
 	index      int
 	command    []byte
 	repeatable bool
@@ -20,7 +20,7 @@ type round struct {
 	shard   *shard
 	decided func([]Outcome)
 
-	open []proposal // of the next attempt
+	open []submission // of the next attempt
 	over []Outcome  // decided, and not yet told
 }
 
@@ -33,7 +33,7 @@ func (r *round) run(ctx context.Context) {
 			r.giveUp(err)
 			return
 		}
-		r.attempt(ctx, leader)
+		r.attempt(ctx, leader, moved)
 		if len(r.open) == 0 || pause(ctx, moved, wait) {
 			continue
 		}
@@ -45,8 +45,10 @@ func (r *round) run(ctx context.Context) {
 	}
 }
 
-// attempt has one leader propose the open commands, once.
-func (r *round) attempt(ctx context.Context, leader uint64) {
+// attempt has one leader propose the open commands, once. When another node
+// leads and that changes, commands that may be tried again are not waited for:
+// a leader that is cut off may never answer, and the next one will.
+func (r *round) attempt(ctx context.Context, leader uint64, moved <-chan struct{}) {
 	open := r.open
 	r.open = nil
 	if leader == r.shard.replica {
@@ -56,7 +58,7 @@ func (r *round) attempt(ctx context.Context, leader uint64) {
 	var group *forwardGroup
 	err := errNotApplied // its record has not come here yet
 	if p := r.cluster.peerOf(leader); p != nil {
-		group, err = p.calls.propose(ctx, r.shard.id, open)
+		group, err = p.calls.propose(ctx, r.shard.id, open, moved)
 	}
 	for i, p := range open {
 		if err != nil {
@@ -70,7 +72,7 @@ func (r *round) attempt(ctx context.Context, leader uint64) {
 
 // local puts the commands into this node's batcher and tells of each batch as
 // it is decided.
-func (r *round) local(ctx context.Context, open []proposal) {
+func (r *round) local(ctx context.Context, open []submission) {
 	b := r.shard.batcher
 	commands := make([][]byte, len(open))
 	for i, p := range open {
@@ -95,7 +97,7 @@ func (r *round) local(ctx context.Context, open []proposal) {
 }
 
 // settle keeps a command for the next attempt if that may help, and is safe.
-func (r *round) settle(p proposal, o Outcome) {
+func (r *round) settle(p submission, o Outcome) {
 	switch {
 	case errors.Is(o.Err, errNotApplied):
 		r.open = append(r.open, p)

@@ -79,8 +79,12 @@ func (s *shard) run(ctx context.Context, wg *sync.WaitGroup) {
 // decides nothing: see batcher.idle.
 const proposalTimeout = time.Minute
 
-func (s *shard) proposeEntry(data []byte) (*dragonboat.RequestState, error) {
-	return s.raft.Propose(s.raft.GetNoOPSession(s.id), data, proposalTimeout)
+func (s *shard) proposeEntry(data []byte) (proposal, error) {
+	state, err := s.raft.Propose(s.raft.GetNoOPSession(s.id), data, proposalTimeout)
+	if err != nil {
+		return nil, err
+	}
+	return state, nil
 }
 
 // readIndex asks the leader for its commit index and waits until it is applied

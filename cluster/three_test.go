@@ -166,3 +166,36 @@ func TestMembers(t *testing.T) {
 		t.Errorf("reachable members (-want +got):\n%s", diff)
 	}
 }
+
+// While the leadership wanders, commands without a request id are applied once
+// each too: what a leader did not get applied comes back to be tried again.
+// Promise T2
+func TestLeadershipWanders(t *testing.T) {
+	r := newRig(t, 3)
+	stop := make(chan struct{})
+	var count atomic.Int64
+	var writers sync.WaitGroup
+	for i := range 12 {
+		writers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				r.nodes[i%3].put("k", "v")
+				count.Add(1)
+			}
+		})
+	}
+	for i := range 9 {
+		if err := r.nodes[0].TransferLeader(within(t), shard, r.nodes[i%3].config.Name); err != nil {
+			t.Error(err)
+		}
+	}
+	close(stop)
+	writers.Wait()
+	if v := r.nodes[0].get("k", cluster.ReadOptions{}).GetVersion(); v != count.Load() {
+		t.Errorf("version %d after %d puts", v, count.Load())
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
 
 	conclavev1 "github.com/conclavehq/conclave/proto/gen/conclave/v1"
 )
@@ -53,6 +54,10 @@ func fromInfo(message string, info *conclavev1.ErrorInfo) *Error {
 // fromCode translates failures that do not come from a handler of the service:
 // from the network, from a proxy, from the HTTP server.
 func fromCode(failure *connect.Error) *Error {
+	// The one thing that the SDK cannot put into a message.
+	if failure.Code() == connect.CodeInternal && !connect.IsWireError(failure) && errors.Is(failure, proto.Error) {
+		return &Error{Reason: reasonInvalid, Message: "names, keys and other texts have to be valid UTF-8"}
+	}
 	e := &Error{Message: failure.Message()}
 	switch failure.Code() {
 	case connect.CodeInvalidArgument, connect.CodeOutOfRange:

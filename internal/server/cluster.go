@@ -3,7 +3,6 @@ package server
 import (
 	"fmt"
 	"net"
-	"os"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -87,14 +86,10 @@ func newMachine(cache *store.Cache, log zerolog.Logger) func(cluster.MachineConf
 				Cache: cache,
 				Log:   c.Log,
 				Fatal: func(reason string) {
-					log.Error().Uint64("shard", c.Shard).Str("dir", c.Dir).
+					log.Fatal().Uint64("shard", c.Shard).Str("dir", c.Dir).
 						Msg(fmt.Sprintf("the state on disk cannot be relied on: %s; the process ends", reason))
-					os.Exit(exitDisk)
 				},
 			},
 		})
 	}
 }
-
-// exitDisk is the exit code after a failed write or damaged data.
-const exitDisk = 74
