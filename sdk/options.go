@@ -26,6 +26,7 @@ type config struct {
 	requestTimeout time.Duration
 	tls            *tls.Config
 	httpClient     *http.Client
+	unary          bool
 }
 
 func newConfig(opts []Option) config {
@@ -81,4 +82,11 @@ func WithTLS(cfg *tls.Config) Option {
 // its own. The options for dialing and TLS have no effect then.
 func WithHTTPClient(client *http.Client) Option {
 	return optionFunc(func(cfg *config) { cfg.httpClient = client })
+}
+
+// WithoutPipeline makes every call a request of its own. Without this option
+// that happens only where streams do not get through, and a client finds that
+// out by itself.
+func WithoutPipeline() Option {
+	return optionFunc(func(cfg *config) { cfg.unary = true })
 }
