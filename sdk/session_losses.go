@@ -2,7 +2,6 @@ package conclave
 
 import (
 	"context"
-	"errors"
 
 	conclavev1 "github.com/conclavehq/conclave/proto/gen/conclave/v1"
 )
@@ -107,31 +106,41 @@ func lossOf(lost *conclavev1.Lost) *Error {
 // next extension tells.
 func (s *Session) verify() {
 	for _, key := range s.grants.keys() {
-		var current Token
-		var err error
+		var cause *Error
 		switch key.kind {
 		case conclavev1.Lost_KIND_MUTEX:
-			var info *MutexInfo
-			if info, err = s.client.GetMutex(s.ctx, key.name); err == nil && info.Hold != nil {
-				current = info.Hold.Token
+			if info, err := s.client.GetMutex(s.ctx, key.name); err == nil {
+				cause = info.lossOf(key.token)
 			}
 		case conclavev1.Lost_KIND_ELECTION:
-			var leader *Leader
-			if leader, err = s.client.Election(key.name).Leader(s.ctx); err == nil {
-				current = leader.Term
+			if info, err := s.client.Election(key.name).Info(s.ctx); err == nil {
+				cause = info.lossOf(key.token)
 			}
-			if errors.Is(err, ErrNoLeader) {
-				err = nil
-			}
-		default:
-			continue
 		}
-		if err == nil && current != key.token {
-			s.grants.lose(key, &Error{
-				Reason:  reasonLost,
-				Message: "it was taken away while the connection was down",
-				Token:   current,
-			})
+		if cause != nil {
+			s.grants.lose(key, cause)
 		}
 	}
+}
+
+// lossOf says how a hold was lost, nil if it is current.
+func (m *MutexInfo) lossOf(token Token) *Error {
+	if m.Hold != nil && m.Hold.Token == token {
+		return nil
+	}
+	if m.LastBreak != nil && m.LastBreak.Token == token {
+		return lossOf(&conclavev1.Lost{Cause: "broken", Reason: m.LastBreak.Reason, Actor: m.LastBreak.Actor})
+	}
+	return &Error{Reason: reasonLost, Message: "it was taken away while the connection was down"}
+}
+
+// lossOf says how a term was lost, nil if it is current.
+func (e *ElectionInfo) lossOf(term Token) *Error {
+	if e.Leader != nil && e.Leader.Term == term {
+		return nil
+	}
+	if e.HandOverReason != "" {
+		return lossOf(&conclavev1.Lost{Cause: "handed over", Reason: e.HandOverReason, Actor: e.HandOverActor})
+	}
+	return &Error{Reason: reasonLost, Message: "it was taken away while the connection was down"}
 }
