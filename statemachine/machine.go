@@ -44,7 +44,7 @@ var _ dbsm.IOnDiskStateMachine = (*Machine)(nil)
 func New(config Config) *Machine {
 	return &Machine{
 		config: config,
-		dir:    directory{path: config.Dir},
+		dir:    directory{path: config.Dir, existing: config.Existing},
 		feed:   feed.New(config.FeedBuffer),
 		due:    newDueTable(),
 		hashes: hashes{stop: make(chan struct{})},
