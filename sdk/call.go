@@ -66,7 +66,8 @@ func wait[Req, Res any](ctx context.Context, c *Client, m method[Req, Res], req 
 		if err == nil {
 			return res, nil
 		}
-		if time.Since(sent) >= reattach && ctx.Err() == nil {
+		// The node answers a little before the attempt's time is over.
+		if time.Since(sent) >= reattach-time.Second && ctx.Err() == nil {
 			a.unknown = true
 			a.backoff.reset()
 			continue
