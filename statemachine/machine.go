@@ -24,6 +24,8 @@ type Machine struct {
 	due      *dueTable
 	hashes   hashes
 	prepared preparedViews
+	// historyEvents is how many events a watcher reads from disk in one go.
+	historyEvents int
 
 	// applier and number belong to the apply goroutine.
 	applier *applier
@@ -48,6 +50,8 @@ func New(config Config) *Machine {
 		feed:   feed.New(config.FeedBuffer),
 		due:    newDueTable(),
 		hashes: hashes{stop: make(chan struct{})},
+
+		historyEvents: defaultHistoryEvents,
 	}
 }
 
