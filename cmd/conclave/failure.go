@@ -72,11 +72,11 @@ func (a *app) explainService(e *conclave.Error) (string, int) {
 	case errors.Is(e, conclave.ErrOutcomeUnknown) && errors.Is(e, conclave.ErrNoQuorum):
 		return during(e, "it may or may not have happened, because a majority of the nodes was lost before the answer; read the state when it is back"), exitNoReach
 	case errors.Is(e, conclave.ErrOutcomeUnknown):
-		return during(e, "it may or may not have happened, because the connection ended before the answer; read the state before you try again"), exitNoReach
+		return during(e, "it may or may not have happened, because no answer came; read the state before you try again"), exitNoReach
 	case errors.Is(e, conclave.ErrUnavailable):
 		return during(e, a.unreachable(e)), exitNoReach
 	case errors.Is(e, conclave.ErrNoQuorum):
-		return during(e, "no majority of the nodes answers, so nothing happened; see which are missing with conclave endpoint status --cluster"), exitNoReach
+		return during(e, "no majority of the nodes answers, so nothing happened; see which are missing with conclave endpoint status"), exitNoReach
 	case errors.Is(e, conclave.ErrOverloaded):
 		return during(e, e.Message), exitNoReach
 	case errors.Is(e, conclave.ErrWaitTimeout) && e.Holder == nil:
