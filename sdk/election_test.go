@@ -9,7 +9,7 @@ import (
 )
 
 func TestElection(t *testing.T) {
-	c := dial(t)
+	c := alone(t)
 	ctx := t.Context()
 	a := open(t, c, conclave.WithIdentity("a"))
 	b := open(t, c, conclave.WithIdentity("b"))
@@ -76,7 +76,7 @@ func TestElection(t *testing.T) {
 }
 
 func TestResignToNobody(t *testing.T) {
-	c := dial(t)
+	c := alone(t)
 	term, err := open(t, c).Election("nobody").Campaign(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
@@ -90,7 +90,7 @@ func TestResignToNobody(t *testing.T) {
 }
 
 func TestLead(t *testing.T) {
-	c := dial(t)
+	c := alone(t)
 	s := open(t, c)
 	failed := errors.New("failed")
 	err := s.Election("lead").Lead(t.Context(), "me", func(ctx context.Context, term *conclave.Term) error {
@@ -108,7 +108,7 @@ func TestLead(t *testing.T) {
 }
 
 func TestObserve(t *testing.T) {
-	c := dial(t)
+	c := alone(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	s := open(t, c)

@@ -17,6 +17,7 @@ func ExampleClient_Get() {
 		log.Fatal(err)
 	}
 	defer c.Close()
+	defer c.Delete(ctx, "example/greeting")
 
 	first, err := c.Put(ctx, "example/greeting", "hello")
 	if err != nil {

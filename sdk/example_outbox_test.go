@@ -38,11 +38,13 @@ func ExampleJob_OpAck() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	for parcel, err := range c.Queue("example/parcels").Peek(ctx, conclave.JobReady) {
-		if err != nil {
-			log.Fatal(err)
-		}
-		fmt.Printf("%s\n", parcel.Body)
+	parcels, err := s.Queue("example/parcels").Claim(ctx, 1)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s\n", parcels[0].Body)
+	if err := parcels[0].Ack(ctx); err != nil {
+		log.Fatal(err)
 	}
 	// Output: pack order 7
 }

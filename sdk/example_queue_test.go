@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log"
-	"time"
 
 	conclave "github.com/conclavehq/conclave/sdk"
 )
@@ -31,9 +30,6 @@ func ExampleWorker_Jobs() {
 	if _, err := emails.Enqueue(ctx, []byte("password reset"), conclave.WithPriority(1)); err != nil {
 		log.Fatal(err)
 	}
-	if _, err := emails.Enqueue(ctx, []byte("reminder"), conclave.WithDelay(time.Hour)); err != nil {
-		log.Fatal(err)
-	}
 
 	sent := 0
 	for job, err := range s.Queue("example/emails").Jobs(ctx) {
@@ -48,13 +44,7 @@ func ExampleWorker_Jobs() {
 			break
 		}
 	}
-	stats, err := emails.Stats(ctx)
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Printf("%d done, %d delayed\n", stats.Acked, stats.Delayed)
 	// Output:
 	// attempt 1: password reset
 	// attempt 1: newsletter
-	// 2 done, 1 delayed
 }

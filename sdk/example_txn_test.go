@@ -17,6 +17,7 @@ func ExampleClient_Txn() {
 		log.Fatal(err)
 	}
 	defer c.Close()
+	defer c.Delete(ctx, "example/owner")
 
 	for _, owner := range []string{"ann", "bob"} {
 		res, err := c.Txn().

@@ -14,7 +14,7 @@ import (
 )
 
 func TestKeys(t *testing.T) {
-	c := dial(t)
+	c := alone(t)
 	ctx := t.Context()
 	first, err := c.Put(ctx, "kv/a", "one")
 	if err != nil {
@@ -54,7 +54,7 @@ func TestKeys(t *testing.T) {
 }
 
 func TestKeysOfASession(t *testing.T) {
-	c := dial(t)
+	c := alone(t)
 	s := open(t, c)
 	if _, err := c.Put(t.Context(), "leased", "x", conclave.WithLease(s.ID())); err != nil {
 		t.Fatal(err)
@@ -71,7 +71,7 @@ func TestKeysOfASession(t *testing.T) {
 }
 
 func TestAllPages(t *testing.T) {
-	c := dial(t)
+	c := alone(t)
 	ctx := t.Context()
 	const keys = 2500
 	for i := 0; i < keys; i += 100 {
@@ -110,7 +110,7 @@ func TestAllPages(t *testing.T) {
 
 // Promise R3
 func TestTxn(t *testing.T) {
-	c := dial(t)
+	c := alone(t)
 	ctx := t.Context()
 	s := open(t, c)
 	hold, err := s.Mutex("txn").Lock(ctx)
@@ -145,7 +145,7 @@ func TestTxn(t *testing.T) {
 }
 
 func TestWatch(t *testing.T) {
-	c := dial(t)
+	c := alone(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var seen []string
@@ -181,7 +181,7 @@ func TestWatch(t *testing.T) {
 }
 
 func TestWatchOfTheForgotten(t *testing.T) {
-	c := dial(t)
+	c := alone(t)
 	ctx := t.Context()
 	var last conclave.Revision
 	for range 3 {

@@ -12,7 +12,7 @@ import (
 
 func TestMutexServesTheLineInOrder(t *testing.T) {
 	const waiters = 20
-	c := dial(t)
+	c := alone(t)
 	s := open(t, c)
 	hold, err := s.Mutex("line").Lock(t.Context())
 	if err != nil {
@@ -55,7 +55,7 @@ func TestMutexServesTheLineInOrder(t *testing.T) {
 
 // Promise R6
 func TestBrokenHold(t *testing.T) {
-	c := dial(t)
+	c := alone(t)
 	s := open(t, c)
 	failed := errors.New("stopped half way")
 	err := s.Mutex("broken").Do(t.Context(), func(ctx context.Context, h *conclave.Hold) error {
@@ -85,7 +85,7 @@ func TestBrokenHold(t *testing.T) {
 }
 
 func TestUnlockWithTheContextOfTheHold(t *testing.T) {
-	s := open(t, dial(t))
+	s := open(t, alone(t))
 	err := s.Mutex("own").Do(t.Context(), func(ctx context.Context, h *conclave.Hold) error {
 		return h.Unlock(ctx)
 	})
@@ -105,7 +105,7 @@ func TestUnlockWithTheContextOfTheHold(t *testing.T) {
 }
 
 func TestDoUnlocksWhenItPanics(t *testing.T) {
-	c := dial(t)
+	c := alone(t)
 	s := open(t, c)
 	func() {
 		defer func() { _ = recover() }()
@@ -117,7 +117,7 @@ func TestDoUnlocksWhenItPanics(t *testing.T) {
 }
 
 func TestReentrantMutex(t *testing.T) {
-	c := dial(t)
+	c := alone(t)
 	s, other := open(t, c), open(t, c)
 	m := s.Mutex("again", conclave.Reentrant())
 	one, err1 := m.Lock(t.Context())
@@ -147,7 +147,7 @@ func TestReentrantMutex(t *testing.T) {
 }
 
 func TestWaitBounds(t *testing.T) {
-	c := dial(t)
+	c := alone(t)
 	if _, err := open(t, c).Mutex("bound").Lock(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 func TestJobs(t *testing.T) {
-	c := dial(t)
+	c := alone(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	q := c.Queue("jobs")
@@ -61,7 +61,7 @@ func TestJobs(t *testing.T) {
 }
 
 func TestFailingJob(t *testing.T) {
-	c := dial(t)
+	c := alone(t)
 	ctx := t.Context()
 	q := c.Queue("failing")
 	id, err := q.Enqueue(ctx, []byte("x"), conclave.WithMaxAttempts(2), conclave.WithBackoff(0, time.Second))
@@ -103,7 +103,7 @@ func TestFailingJob(t *testing.T) {
 
 // A claim outlives its time as long as the worker lives.
 func TestClaimsExtendThemselves(t *testing.T) {
-	c := dial(t)
+	c := alone(t)
 	ctx := t.Context()
 	for range 3 {
 		if _, err := c.Queue("extend").Enqueue(ctx, nil); err != nil {
@@ -131,7 +131,7 @@ func TestClaimsExtendThemselves(t *testing.T) {
 }
 
 func TestCanceledJob(t *testing.T) {
-	c := dial(t)
+	c := alone(t)
 	ctx := t.Context()
 	id, err := c.Queue("cancel").Enqueue(ctx, nil)
 	if err != nil {
@@ -182,7 +182,7 @@ func TestLostWorkersJobsAreReadyAtOnce(t *testing.T) {
 }
 
 func TestAckInATransaction(t *testing.T) {
-	c := dial(t)
+	c := alone(t)
 	ctx := t.Context()
 	if _, err := c.Queue("outbox").Enqueue(ctx, []byte("x")); err != nil {
 		t.Fatal(err)
@@ -208,7 +208,7 @@ func TestAckInATransaction(t *testing.T) {
 }
 
 func TestClaimBounds(t *testing.T) {
-	c := dial(t)
+	c := alone(t)
 	worker := open(t, c).Queue("empty")
 	if _, err := worker.Claim(t.Context(), 1, conclave.WithWait(30*time.Millisecond)); !errors.Is(err, conclave.ErrWaitTimeout) {
 		t.Errorf("bounded by WithWait: %v", err)

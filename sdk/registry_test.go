@@ -10,7 +10,7 @@ import (
 )
 
 func TestRegistry(t *testing.T) {
-	c := dial(t)
+	c := alone(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	a, b := open(t, c), open(t, c)
@@ -75,7 +75,7 @@ func TestRegistry(t *testing.T) {
 }
 
 func TestServices(t *testing.T) {
-	c := dial(t)
+	c := alone(t)
 	s := open(t, c)
 	for _, id := range []string{"1", "2"} {
 		instance := conclave.Instance{Service: "services/x", ID: id, Weight: 3, Zone: "a"}

@@ -1,8 +1,6 @@
 package conclave
 
 import (
-	"context"
-
 	conclavev1 "github.com/conclavehq/conclave/proto/gen/conclave/v1"
 )
 
@@ -13,15 +11,14 @@ import (
 func (s *Session) watchLosses() {
 	failures := backoff{}
 	for s.ctx.Err() == nil {
-		at := s.client.endpoints.pick()
-		err := s.listen(at, &failures)
+		at, err := s.listen(&failures)
 		if s.ctx.Err() != nil {
 			return
 		}
 		if isReason(err, reasonLeaseNotFound, reasonNoNamespace) {
 			s.keeper.check()
 		}
-		if err != nil && !isReason(err, reasonResync) {
+		if err != nil && err != errEvicted && !isReason(err, reasonResync) {
 			s.client.log.Debug("session: the stream of losses broke", "session", s.id, "endpoint", at.url, "error", err)
 			s.client.endpoints.leave(at)
 		}
@@ -30,34 +27,25 @@ func (s *Session) watchLosses() {
 }
 
 // listen follows one stream to its end.
-func (s *Session) listen(at *node, failures *backoff) error {
-	ctx, cancel := context.WithCancel(s.ctx)
-	defer cancel()
-	stream, err := at.long.WatchLease(ctx, &conclavev1.WatchLeaseRequest{
+func (s *Session) listen(failures *backoff) (*node, error) {
+	heard := false
+	at, _, err := receive(s.ctx, s.client, (*services).WatchLease, &conclavev1.WatchLeaseRequest{
 		Namespace: s.client.namespace,
 		LeaseId:   int64(s.id),
-	})
-	if err != nil {
-		return fromWire(err)
-	}
-	// The context ends the stream; closing it would wait for its end.
-	for told := false; stream.Receive(); told = true {
-		if !told {
+	}, func(res *conclavev1.WatchLeaseResponse) bool {
+		if !heard {
 			// From here on everything is told. What happened before was told
 			// to nobody.
+			heard = true
 			failures.reset()
-			if !s.start(s.verify) {
-				return nil
-			}
+			s.start(s.verify)
 		}
-		for _, lost := range stream.Msg().GetLost() {
+		for _, lost := range res.GetLost() {
 			s.lose(lost)
 		}
-	}
-	if err := stream.Err(); err != nil {
-		return fromWire(err)
-	}
-	return nil
+		return true
+	})
+	return at, err
 }
 
 // lose ends what the service says is lost.

@@ -2,7 +2,9 @@ package conclave_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,6 +21,16 @@ func dial(t testing.TB, opts ...conclave.Option) *conclave.Client {
 	}
 	t.Cleanup(func() { _ = c.Close() })
 	return c
+}
+
+// alone makes a client of a namespace that nobody else uses.
+func alone(t testing.TB) *conclave.Client {
+	t.Helper()
+	name := strings.ToLower(rand.Text())
+	if _, err := dial(t).CreateNamespace(t.Context(), name); err != nil {
+		t.Fatal(err)
+	}
+	return dial(t, conclave.WithNamespace(name))
 }
 
 func open(t testing.TB, c *conclave.Client, opts ...conclave.SessionOption) *conclave.Session {
@@ -44,7 +56,7 @@ func ended(t testing.TB, ctx context.Context) error {
 }
 
 func TestSessionRenewsItself(t *testing.T) {
-	s := open(t, dial(t), conclave.WithTTL(300*time.Millisecond))
+	s := open(t, alone(t), conclave.WithTTL(300*time.Millisecond))
 	select {
 	case <-s.Context().Done():
 		t.Fatalf("the session ended: %v", context.Cause(s.Context()))
@@ -100,7 +112,7 @@ func TestSessionIsToldThatItIsLost(t *testing.T) {
 }
 
 func TestRevokedSession(t *testing.T) {
-	c := dial(t)
+	c := alone(t)
 	s := open(t, c)
 	if _, err := c.RevokeLease(t.Context(), s.ID(), "maintenance"); err != nil {
 		t.Fatal(err)
@@ -115,7 +127,7 @@ func TestRevokedSession(t *testing.T) {
 }
 
 func TestCloseReleasesAll(t *testing.T) {
-	c := dial(t)
+	c := alone(t)
 	s := open(t, c)
 	hold, err := s.Mutex("close").Lock(t.Context())
 	if err != nil {
@@ -139,7 +151,7 @@ func TestCloseReleasesAll(t *testing.T) {
 }
 
 func TestDetachAndAttach(t *testing.T) {
-	c := dial(t)
+	c := alone(t)
 	s := open(t, c, conclave.WithTTL(time.Minute))
 	hold, err := s.Mutex("detach").Lock(t.Context())
 	if err != nil {
@@ -166,7 +178,7 @@ func TestDetachAndAttach(t *testing.T) {
 
 // Promise R5
 func TestSessionShowsWhoItIs(t *testing.T) {
-	c := dial(t)
+	c := alone(t)
 	s := open(t, c, conclave.WithIdentity("worker-7"), conclave.WithPurpose("nightly run"),
 		conclave.WithLabels(map[string]string{"zone": "a"}))
 	if _, err := s.Mutex("who", conclave.WithPurpose("backup")).Lock(t.Context()); err != nil {
