@@ -16,6 +16,12 @@ import (
 // large, and alone a command waits for nothing.
 const maxInFlight = 1
 
+// proposal is what Raft has to say of an entry that it took.
+type proposal interface {
+	ResultC() chan dragonboat.RequestResult
+	Release()
+}
+
 // batcher makes log entries of the commands that come to the leader of a shard.
 //
 //	closed ──open──▶ accepting ──serve──▶ serving ──shut──▶ closed
@@ -23,7 +29,7 @@ const maxInFlight = 1
 // It accepts while the epoch is being claimed, so that nobody is turned away
 // in that moment, and proposes only when it is serving.
 type batcher struct {
-	propose func(data []byte) (*dragonboat.RequestState, error)
+	propose func(data []byte) (proposal, error)
 	clock   *logClock
 	log     zerolog.Logger
 
@@ -49,7 +55,7 @@ type batcher struct {
 	}
 }
 
-func newBatcher(propose func([]byte) (*dragonboat.RequestState, error), clock *logClock, cfg *Config) *batcher {
+func newBatcher(propose func([]byte) (proposal, error), clock *logClock, cfg *Config) *batcher {
 	b := &batcher{
 		propose:  propose,
 		clock:    clock,

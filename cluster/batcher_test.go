@@ -36,7 +36,7 @@ func newFakeLog(t *testing.T) *fakeLog {
 	return l
 }
 
-func (l *fakeLog) take(data []byte) (*dragonboat.RequestState, error) {
+func (l *fakeLog) take(data []byte) (proposal, error) {
 	if l.busy > 0 {
 		l.busy--
 		return nil, dragonboat.ErrSystemBusy
@@ -46,8 +46,14 @@ func (l *fakeLog) take(data []byte) (*dragonboat.RequestState, error) {
 		l.t.Error(err)
 	}
 	l.proposed <- e
-	return &dragonboat.RequestState{CompletedC: make(chan dragonboat.RequestResult, 1)}, nil
+	return silent{}, nil
 }
+
+// silent is a proposal of which Raft says nothing.
+type silent struct{}
+
+func (silent) ResultC() chan dragonboat.RequestResult { return nil }
+func (silent) Release()                               {}
 
 // apply answers each command with its key as the result's revision.
 func (l *fakeLog) apply(e entry.Entry) {

@@ -7,16 +7,23 @@ import (
 
 // logClock is a leader's log clock (promise T1): the clock that the log had
 // when the epoch was claimed, plus this node's monotonic time since then. While
-// nobody leads, it stands still.
+// nobody leads, it stands still, and while the process is stopped, too.
 type logClock struct {
 	mu   sync.Mutex
 	base int64 // milliseconds
-	// since is when base was current; its monotonic reading counts.
-	since time.Time
+	// passed is what was counted since base, up to since, whose monotonic
+	// reading counts.
+	passed time.Duration
+	since  time.Time
 	// ahead is what skip has added, and skips holds a token after it did.
 	ahead time.Duration
 	skips chan struct{}
 }
+
+// maxClockStep is how much counts as time between two readings. The leader reads
+// its clock every maxClockLag at least; when it did not, its process was stopped
+// (a paused container, say), and nobody could renew a lease.
+const maxClockStep = 3 * time.Second
 
 func newLogClock() *logClock {
 	return &logClock{skips: make(chan struct{}, 1)}
@@ -26,21 +33,29 @@ func newLogClock() *logClock {
 func (c *logClock) start(ms int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.base, c.since, c.ahead = ms, time.Now(), 0
+	c.base, c.passed, c.since, c.ahead = ms, 0, time.Now(), 0
 }
 
 // now is the log clock in milliseconds.
 func (c *logClock) now() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.base + (time.Since(c.since) + c.ahead).Milliseconds()
+	c.countLocked()
+	return c.base + (c.passed + c.ahead).Milliseconds()
+}
+
+func (c *logClock) countLocked() {
+	now := time.Now()
+	c.passed += min(now.Sub(c.since), maxClockStep)
+	c.since = now
 }
 
 // until is how long it takes until the log clock is at ms.
 func (c *logClock) until(ms int64) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return time.Duration(ms-c.base)*time.Millisecond - time.Since(c.since) - c.ahead
+	c.countLocked()
+	return time.Duration(ms-c.base)*time.Millisecond - c.passed - c.ahead
 }
 
 // skip moves the clock forward, for tests that would have to wait otherwise.

@@ -46,17 +46,27 @@ func machineDir(dir string, shard, replica uint64) string {
 // voted for or acknowledged (promise S2).
 func checkComplete(dir string, id *identity) error {
 	if _, err := os.Stat(filepath.Join(dir, raftDir)); errors.Is(err, fs.ErrNotExist) {
-		return lost(id.Name, "the Raft log is missing from "+dir)
+		return id.lost("the Raft log is missing from " + dir)
 	}
 	for _, shard := range id.shards() {
 		if _, err := os.Stat(machineDir(dir, shard, id.ReplicaID)); errors.Is(err, fs.ErrNotExist) {
-			return lost(id.Name, fmt.Sprintf("the state of shard %d is missing from %s", shard, dir))
+			return id.lost(fmt.Sprintf("the state of shard %d is missing from %s", shard, dir))
 		}
 	}
 	return nil
 }
 
-// lost is why a node may not start (promise S2), and what to do about it.
+// lost is why this node may not start, and what to do about it.
+func (id *identity) lost(why string) error {
+	if len(id.Members) > 1 {
+		return lost(id.Name, why)
+	}
+	return fmt.Errorf("%s: the data of node %q was lost or this is the wrong data directory; no other node has it, "+
+		"so restore the directory from a backup, or begin a new cluster in an empty one", why, id.Name)
+}
+
+// lost is why a node may not be part of its cluster (promise S2), and what to
+// do about it.
 func lost(name, why string) error {
 	return fmt.Errorf("%s: the data of node %q was lost or this is the wrong data directory; "+
 		"run `conclave member replace %s` on another node and then start this one with an empty "+

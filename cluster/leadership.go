@@ -55,7 +55,7 @@ func (s *shard) claim(ctx context.Context, term uint64, moved <-chan struct{}) b
 }
 
 // claimDecided waits until a claim is applied or certainly never will be.
-func (s *shard) claimDecided(ctx context.Context, claim *batch, state *dragonboat.RequestState,
+func (s *shard) claimDecided(ctx context.Context, claim *batch, state proposal,
 	moved <-chan struct{}) bool {
 	var said <-chan dragonboat.RequestResult
 	if state != nil {
@@ -81,7 +81,7 @@ func (s *shard) claimDecided(ctx context.Context, claim *batch, state *dragonboa
 
 // claim proposes the claim of an epoch. It goes past the queue, which waits for
 // it.
-func (b *batcher) claim(epoch uint64, clock int64, node string) (*batch, *dragonboat.RequestState) {
+func (b *batcher) claim(epoch uint64, clock int64, node string) (*batch, proposal) {
 	claim := newBatch()
 	claim.taken = true
 	claim.add(encodeCommand(&logv1.Command{Body: &logv1.Command_ClaimEpoch{
@@ -110,16 +110,16 @@ const expireLimit = 500
 const maxClockLag = 1000
 
 // expire proposes the expiry of timers as they come due, until the leadership
-// ends. While no timer runs, it does nothing.
+// ends. While no timer runs, it only reads the clock.
 func (s *shard) expire(ctx context.Context, moved <-chan struct{}) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		var due <-chan time.Time
+		read := s.clock.now() + maxClockLag
 		if next, ok := s.machine.NextDue(); ok {
-			timer.Reset(max(0, s.clock.until(min(next, s.machine.Clock()+maxClockLag))))
-			due = timer.C
+			read = min(next, s.machine.Clock()+maxClockLag)
 		}
+		timer.Reset(max(0, s.clock.until(read)))
 		select {
 		case <-moved:
 			return
@@ -127,7 +127,7 @@ func (s *shard) expire(ctx context.Context, moved <-chan struct{}) {
 			return
 		case <-s.machine.DueMoved():
 		case <-s.clock.skips:
-		case <-due:
+		case <-timer.C:
 			if !s.expireDue(ctx, moved) && !pause(ctx, moved, proposePause) {
 				return
 			}
@@ -175,9 +175,19 @@ func (s *shard) expireDue(ctx context.Context, moved <-chan struct{}) bool {
 		}
 		if result, err := p.batch.outcome(p.slot); err == nil {
 			fired += result.GetExpireTimers().GetFired()
+			s.tellExpired(result.GetExpireTimers().GetExpiredLeaseIds())
 		}
 	}
 	return fired > 0 || idle && s.machine.Clock() >= now
+}
+
+// tellExpired logs the sessions that were lost in one line, however many.
+func (s *shard) tellExpired(leases []int64) {
+	if len(leases) == 0 {
+		return
+	}
+	s.log.Info().Int("count", len(leases)).Ints64("leases", leases[:min(len(leases), 10)]).
+		Msg("leases expired: their sessions did not renew them")
 }
 
 // pause waits for d; it is false when the leader changed or ctx ended before.

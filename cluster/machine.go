@@ -47,6 +47,9 @@ type MachineConfig struct {
 	Shard, Replica uint64
 	// Dir is the machine's own directory; it may not exist yet.
 	Dir string
+	// Existing says that Dir has held a state before. A machine that finds none
+	// has lost it, and must not begin a new one (promise S2).
+	Existing bool
 	// Results must be called for every applied batch, in log order, after its
 	// changes can be read and before Update returns.
 	Results func(batchID uint64, results []*logv1.Result)

@@ -97,14 +97,14 @@ func TestLostDiskUnseen(t *testing.T) {
 // Promise S2
 func TestLostPart(t *testing.T) {
 	for _, part := range []string{"raft", "sm/2-1"} {
-		t.Run(part, func(t *testing.T) {
-			n := newRig(t, 1).nodes[0]
+		for size, advice := range map[int]string{1: "restore the directory from a backup", 2: "conclave member replace a"} {
+			n := newRig(t, size).nodes[0]
 			n.stop()
 			if err := os.RemoveAll(n.config.Dir + "/" + part); err != nil {
 				t.Fatal(err)
 			}
-			wantSentence(t, n.try(), "conclave member replace a")
-		})
+			wantSentence(t, n.try(), "is missing from", advice)
+		}
 	}
 }
 

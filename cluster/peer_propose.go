@@ -120,27 +120,43 @@ func (p *peerServer) answer(ctx context.Context, parts []part, to *replies) {
 				return
 			}
 		}
-		if to.send(&peerv1.ProposeResponse{Outcomes: part.outcomes()}) != nil {
-			return // the stream is gone, and Receive will say so
+		for _, response := range part.responses() {
+			if to.send(response) != nil {
+				return // the stream is gone, and Receive will say so
+			}
 		}
 	}
 }
 
-func (p *part) outcomes() []*peerv1.Outcome {
-	outcomes := make([]*peerv1.Outcome, len(p.calls))
+// responses are the messages with the outcomes: as few as the bound of a batch
+// allows, because what a message may have at most would break the stream.
+func (p *part) responses() []*peerv1.ProposeResponse {
+	current := &peerv1.ProposeResponse{}
+	responses := []*peerv1.ProposeResponse{current}
+	size := 0
 	for i, call := range p.calls {
-		outcome := &peerv1.Outcome{CallId: call}
-		err := p.err
-		if p.batch != nil {
-			outcome.Result, err = p.encoded(i)
+		outcome := p.outcome(i, call)
+		if size += len(outcome.GetResult()); size > maxBatchBytes && len(current.Outcomes) > 0 {
+			current, size = &peerv1.ProposeResponse{}, len(outcome.GetResult())
+			responses = append(responses, current)
 		}
-		outcome.Status = outcomeStatus(err)
-		if err != nil {
-			outcome.Detail = err.Error()
-		}
-		outcomes[i] = outcome
+		current.Outcomes = append(current.Outcomes, outcome)
 	}
-	return outcomes
+	return responses
+}
+
+// outcome is that of the i-th call.
+func (p *part) outcome(i int, call uint64) *peerv1.Outcome {
+	outcome := &peerv1.Outcome{CallId: call}
+	err := p.err
+	if p.batch != nil {
+		outcome.Result, err = p.encoded(i)
+	}
+	outcome.Status = outcomeStatus(err)
+	if err != nil {
+		outcome.Detail = err.Error()
+	}
+	return outcome
 }
 
 // encoded is the encoded result of the i-th call.

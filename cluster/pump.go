@@ -17,7 +17,7 @@ const proposePause = 10 * time.Millisecond
 // flight is a batch that was handed to Raft.
 type flight struct {
 	batch *batch
-	state *dragonboat.RequestState // nil once Raft has nothing more to say
+	state proposal // nil once Raft has nothing more to say
 }
 
 // run proposes batches until ctx ends. It is the only goroutine that proposes
@@ -29,7 +29,7 @@ func (b *batcher) run(ctx context.Context) {
 		flights = b.landed(flights)
 		if len(flights) < maxInFlight {
 			if next := b.take(); next != nil {
-				var state *dragonboat.RequestState
+				var state proposal
 				state, buffer = b.launch(ctx, next, buffer)
 				flights = append(flights, flight{next, state})
 				continue
@@ -82,7 +82,7 @@ func (b *batcher) registerLocked(batch *batch, epoch uint64) {
 
 // launch proposes a batch, again and again while Raft certainly did not take
 // it and the epoch lasts. It returns the buffer for the next one.
-func (b *batcher) launch(ctx context.Context, next *batch, buffer []byte) (*dragonboat.RequestState, []byte) {
+func (b *batcher) launch(ctx context.Context, next *batch, buffer []byte) (proposal, []byte) {
 	for {
 		buffer = next.encode(buffer[:0], &logv1.Header{
 			Epoch: next.epoch, ClockMs: b.clock.now(), WallMs: wallMS(), BatchId: next.id,
@@ -125,7 +125,7 @@ func (b *batcher) again(ctx context.Context, next *batch, cause error) bool {
 // idle waits until there is something to do: a command came, a batch was
 // decided, or Raft said something about the oldest one.
 func (b *batcher) idle(ctx context.Context, flights []flight) {
-	var state *dragonboat.RequestState
+	var state proposal
 	var said <-chan dragonboat.RequestResult
 	if len(flights) > 0 && flights[0].state != nil {
 		state = flights[0].state

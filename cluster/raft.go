@@ -32,7 +32,7 @@ func (c *Cluster) startRaft(ctx context.Context) error {
 		return err
 	}
 	for _, id := range c.id.shards() {
-		c.shards[id] = newShard(id, c.id.ReplicaID, &c.cfg, machineDir(c.cfg.Dir, id, c.id.ReplicaID))
+		c.shards[id] = newShard(id, c.id.ReplicaID, &c.cfg, machineDir(c.cfg.Dir, id, c.id.ReplicaID), c.id.Complete)
 	}
 	c.directory.seed()
 	if err := c.openRaft(); err != nil {
@@ -128,7 +128,7 @@ func (c *Cluster) startReplica(ctx context.Context, s *shard) error {
 	switch known := c.raft.HasNodeInfo(s.id, s.replica); {
 	case known:
 	case c.id.Complete:
-		return lost(c.id.Name, fmt.Sprintf("the Raft log in %s has nothing of shard %d", c.cfg.Dir, s.id))
+		return c.id.lost(fmt.Sprintf("the Raft log in %s has nothing of shard %d", c.cfg.Dir, s.id))
 	case c.id.Join:
 		join = true
 	default:

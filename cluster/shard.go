@@ -50,7 +50,7 @@ type shard struct {
 	}
 }
 
-func newShard(id, replica uint64, cfg *Config, dir string) *shard {
+func newShard(id, replica uint64, cfg *Config, dir string, existing bool) *shard {
 	s := &shard{
 		id: id, replica: replica, node: cfg.Name,
 		clock: newLogClock(),
@@ -63,7 +63,7 @@ func newShard(id, replica uint64, cfg *Config, dir string) *shard {
 		return moved
 	})
 	s.machine = newHosted(cfg.NewMachine(MachineConfig{
-		Shard: id, Replica: replica, Dir: dir, Results: s.batcher.applied, Log: s.log,
+		Shard: id, Replica: replica, Dir: dir, Existing: existing, Results: s.batcher.applied, Log: s.log,
 	}), s)
 	return s
 }
@@ -79,8 +79,12 @@ func (s *shard) run(ctx context.Context, wg *sync.WaitGroup) {
 // decides nothing: see batcher.idle.
 const proposalTimeout = time.Minute
 
-func (s *shard) proposeEntry(data []byte) (*dragonboat.RequestState, error) {
-	return s.raft.Propose(s.raft.GetNoOPSession(s.id), data, proposalTimeout)
+func (s *shard) proposeEntry(data []byte) (proposal, error) {
+	state, err := s.raft.Propose(s.raft.GetNoOPSession(s.id), data, proposalTimeout)
+	if err != nil {
+		return nil, err
+	}
+	return state, nil
 }
 
 // readIndex asks the leader for its commit index and waits until it is applied

@@ -60,6 +60,9 @@ func DeleteRange(tx Tx, cmd *logv1.DeleteRange) (*logv1.DeleteRangeResult, *logv
 	if cmd.GetPrevious() {
 		result.Previous = previous
 	}
+	if result.SizeVT() > maxAnswerBytes {
+		return nil, answerTooLarge()
+	}
 	return result, nil
 }
 

@@ -13,6 +13,12 @@ import (
 // How an instance left the registry, when it was not lost with its session.
 const instanceDeregistered = "deregistered"
 
+// Bounds of an instance's metadata, whatever the caller is.
+const (
+	maxMetadataEntries = 64
+	maxMetadataBytes   = 4 << 10
+)
+
 // RegisterInstance makes an instance known for as long as its session lives. The
 // same session may register it again to change all of it; another session may
 // not take its id.
@@ -83,11 +89,27 @@ func UpdateInstance(tx Tx, cmd *logv1.UpdateInstance) (*logv1.UpdateInstanceResu
 		}
 		rec.Metadata[key] = value
 	}
+	if refusal := checkMetadata(rec.GetMetadata()); refusal != nil {
+		return nil, refusal
+	}
 	if rec.EqualVT(before) {
 		return &logv1.UpdateInstanceResult{Instance: instanceInfo(cmd.GetService(), cmd.GetId(), rec)}, nil
 	}
 	rec.ModRevision = int64(tx.NextRevision())
 	return &logv1.UpdateInstanceResult{Instance: saveInstance(tx, cmd.GetService(), cmd.GetId(), rec)}, nil
+}
+
+// checkMetadata refuses what many small updates could pile up.
+func checkMetadata(metadata map[string]string) *logv1.Refusal {
+	size := 0
+	for key, value := range metadata {
+		size += len(key) + len(value)
+	}
+	if len(metadata) > maxMetadataEntries || size > maxMetadataBytes {
+		return refuse(logv1.Reason_REASON_TOO_MANY,
+			"an instance has at most %d metadata entries and %d bytes in them", maxMetadataEntries, maxMetadataBytes)
+	}
+	return nil
 }
 
 // DeregisterInstance removes an instance.

@@ -18,9 +18,9 @@ func ListInstances(r Reader, q *logv1.ListInstances) (*logv1.ListInstancesResult
 	}
 	to := keys.After(from)
 	if q.GetAfterId() != "" {
-		service := q.GetAfterService()
+		service := q.GetService()
 		if service == "" {
-			service = q.GetService()
+			service = q.GetAfterService()
 		}
 		from = keys.After(instanceKey(r, service, q.GetAfterId()))
 	}

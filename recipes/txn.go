@@ -8,6 +8,11 @@ import (
 // may have is the caller's policy.
 const maxTxnDepth = 128
 
+// maxAnswerBytes bounds what a transaction, or a delete, answers. The answer is
+// computed and, for retries, kept by every replica, and goes in one message and
+// one block of a snapshot.
+const maxAnswerBytes = 16 << 20
+
 // Txn does the one or the other list of operations, or, if anything in it is
 // refused, nothing at all.
 //
@@ -27,7 +32,8 @@ func Txn(tx Tx, cmd *logv1.Txn) (*logv1.TxnResult, *logv1.Refusal) {
 	}
 	// The queue rules check as they go.
 	mark := tx.Mark()
-	result, refusal := plan.run(tx)
+	left := maxAnswerBytes
+	result, refusal := plan.run(tx, &left)
 	if refusal != nil {
 		tx.Rollback(mark)
 		return nil, refusal
@@ -106,20 +112,27 @@ func checkOp(r Reader, op *logv1.TxnOp) (*txnPlan, *logv1.Refusal) {
 	return nil, nil
 }
 
-// run does the planned operations in order.
-func (p *txnPlan) run(tx Tx) (*logv1.TxnResult, *logv1.Refusal) {
+// run does the planned operations in order. left is how many bytes their
+// results may still have.
+func (p *txnPlan) run(tx Tx, left *int) (*logv1.TxnResult, *logv1.Refusal) {
 	result := &logv1.TxnResult{Succeeded: p.succeeded}
 	for i, op := range p.ops {
-		done, refusal := p.runOp(tx, i, op)
+		done, refusal := p.runOp(tx, i, op, left)
 		if refusal != nil {
 			return nil, refusal
+		}
+		if done.GetTxn() == nil { // that has counted its own
+			*left -= done.SizeVT()
+		}
+		if *left < 0 {
+			return nil, answerTooLarge()
 		}
 		result.Results = append(result.Results, done)
 	}
 	return result, nil
 }
 
-func (p *txnPlan) runOp(tx Tx, i int, op *logv1.TxnOp) (*logv1.TxnOpResult, *logv1.Refusal) {
+func (p *txnPlan) runOp(tx Tx, i int, op *logv1.TxnOp, left *int) (*logv1.TxnOpResult, *logv1.Refusal) {
 	switch body := op.GetOp().(type) {
 	case *logv1.TxnOp_Range:
 		done, refusal := tx.Range(body.Range)
@@ -130,7 +143,7 @@ func (p *txnPlan) runOp(tx Tx, i int, op *logv1.TxnOp) (*logv1.TxnOpResult, *log
 		done, refusal := DeleteRange(tx, body.DeleteRange)
 		return &logv1.TxnOpResult{Result: &logv1.TxnOpResult_DeleteRange{DeleteRange: done}}, refusal
 	case *logv1.TxnOp_Txn:
-		done, refusal := p.nested[i].run(tx)
+		done, refusal := p.nested[i].run(tx, left)
 		return &logv1.TxnOpResult{Result: &logv1.TxnOpResult_Txn{Txn: done}}, refusal
 	case *logv1.TxnOp_Enqueue:
 		done, refusal := Enqueue(tx, body.Enqueue)
@@ -146,4 +159,8 @@ func (p *txnPlan) runOp(tx Tx, i int, op *logv1.TxnOp) (*logv1.TxnOpResult, *log
 		return &logv1.TxnOpResult{Result: &logv1.TxnOpResult_NackJob{NackJob: done}}, refusal
 	}
 	panic("recipes: an operation of a transaction was not checked")
+}
+
+func answerTooLarge() *logv1.Refusal {
+	return refuse(logv1.Reason_REASON_TOO_MANY, "the answer would have more than %d bytes; ask for less", maxAnswerBytes)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
 
 	conclavev1 "github.com/conclavehq/conclave/proto/gen/conclave/v1"
 )
@@ -53,6 +54,10 @@ func fromInfo(message string, info *conclavev1.ErrorInfo) *Error {
 // fromCode translates failures that do not come from a handler of the service:
 // from the network, from a proxy, from the HTTP server.
 func fromCode(failure *connect.Error) *Error {
+	// The one thing that the SDK cannot put into a message.
+	if failure.Code() == connect.CodeInternal && !connect.IsWireError(failure) && errors.Is(failure, proto.Error) {
+		return &Error{Reason: reasonInvalid, Message: "names, keys and other texts have to be valid UTF-8"}
+	}
 	e := &Error{Message: failure.Message()}
 	switch failure.Code() {
 	case connect.CodeInvalidArgument, connect.CodeOutOfRange:
@@ -126,11 +131,17 @@ func interrupted(ctx context.Context, last *Error, unknown bool) error {
 		last = &Error{Message: "no answer yet"}
 	}
 	told := *last
-	if unknown {
-		told.Reason = reasonOutcomeUnknown
-		told.Message = "it may or may not have happened: " + told.Message
-	}
-	if told.cause != nil {
+	switch {
+	case unknown:
+		if told.Reason == reasonNoQuorum {
+			told.Message = "no majority of the nodes answers" // and that nothing happened is not true of all attempts
+		}
+		return &Error{
+			Reason:  reasonOutcomeUnknown,
+			Message: "it may or may not have happened",
+			cause:   &endedError{ended, &told},
+		}
+	case told.cause != nil:
 		ended = &endedError{ended, told.cause}
 	}
 	told.cause = ended

@@ -21,19 +21,6 @@ const (
 	maxResponseBytes = 64 << 20
 )
 
-// node is one endpoint.
-//
-// Calls that are answered at once go over a pool of HTTP/1.1 connections, which
-// costs a quarter less than HTTP/2 in Go's HTTP library. Streams, waits and
-// renewals share HTTP/2 connections of their own: thousands of them need few
-// sockets, a renewal never queues behind slow calls, and pings find a dead peer.
-type node struct {
-	url   string
-	quick *services
-	long  *services
-	http  *http.Client
-}
-
 // services are all services of a node.
 type services struct {
 	conclavev1connect.ClusterServiceClient

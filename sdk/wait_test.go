@@ -100,6 +100,45 @@ func TestWaitMovesToAnotherNodeWithItsPlace(t *testing.T) {
 	}
 }
 
+// A node that is cut off from the others does not end its calls: they have to
+// leave it when it fails others.
+//
+// Promise R4
+func TestWaitLeavesANodeThatFailsOthers(t *testing.T) {
+	stuck, l := newLine(), newLine()
+	first := &fakeNode{
+		acquire: stuck.acquire,
+		put: func(*conclavev1.PutRequest) (*conclavev1.PutResponse, error) {
+			return nil, refused(conclavev1.ErrorReason_ERROR_REASON_NO_QUORUM)
+		},
+	}
+	second := &fakeNode{
+		acquire: l.acquire,
+		release: l.release,
+		put: func(*conclavev1.PutRequest) (*conclavev1.PutResponse, error) {
+			return &conclavev1.PutResponse{}, nil
+		},
+	}
+	close(l.granted)
+	c := dial(t, []string{first.serve(t), second.serve(t)})
+	s := session(t, c)
+	var put sync.WaitGroup
+	defer put.Wait()
+	put.Go(func() {
+		<-stuck.arrived
+		if _, err := c.Put(t.Context(), "a", "b"); err != nil {
+			t.Error(err)
+		}
+	})
+	hold, err := s.Mutex("a").Lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if hold.Token() != 7 || stuck.ids[0] != l.ids[0] {
+		t.Errorf("token %d, ids %q and %q", hold.Token(), stuck.ids, l.ids)
+	}
+}
+
 func TestEndedContextGivesThePlaceUp(t *testing.T) {
 	l := newLine()
 	cancels := 0

@@ -6,8 +6,8 @@
 // Run it without flags: the second of three instances drains after two seconds
 // and is gone without a failed call; the third one dies after four seconds, and
 // is gone when its TTL has passed. With -endpoints http://127.0.0.1:7400 -for 0,
-// start services (-role service -name a) and clients (-role client) in terminals
-// of their own, and end a service with Ctrl-C or with kill -9.
+// start services (-role service -instances 1 -name a) and clients (-role client)
+// in terminals of their own, and end a service with Ctrl-C or with kill -9.
 package main
 
 import (
@@ -19,9 +19,10 @@ import (
 	"os"
 	"os/signal"
 	"slices"
-	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/conclavehq/conclave/examples/internal/cluster"
 )
@@ -33,7 +34,8 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Stdout); err != nil && ctx.Err() == nil {
-		log.Fatal(err)
+		fmt.Fprintf(os.Stderr, "discovery: %v\n", err)
+		os.Exit(1)
 	}
 }
 
@@ -67,7 +69,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		defer cancel()
 	}
 
-	var parts []func(context.Context) error
+	all, until := errgroup.WithContext(ctx)
 	if *role != "client" {
 		for i := range *instances {
 			in := &instance{id: fmt.Sprintf("%s-%d", *name, i+1), client: client, ttl: *ttl, out: out}
@@ -77,31 +79,16 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 			case 2:
 				in.dies = time.After(*dieAfter)
 			}
-			parts = append(parts, in.run)
+			all.Go(func() error { return in.run(until) })
 		}
 	}
 	if *role != "service" {
 		c := &caller{client: client, every: *every, out: out}
-		parts = append(parts, c.follow, c.call)
+		all.Go(func() error { return c.follow(until) })
+		all.Go(func() error { return c.call(until) })
 	}
-	return together(ctx, parts)
-}
-
-// together runs all parts until ctx ends or one of them fails.
-func together(ctx context.Context, parts []func(context.Context) error) error {
-	until, fail := context.WithCancelCause(ctx)
-	defer fail(nil)
-	var all sync.WaitGroup
-	for _, part := range parts {
-		all.Go(func() {
-			if err := part(until); err != nil {
-				fail(err)
-			}
-		})
+	if err := all.Wait(); ctx.Err() == nil {
+		return err
 	}
-	all.Wait()
-	if ctx.Err() != nil {
-		return nil // the wanted end
-	}
-	return context.Cause(until)
+	return nil // the wanted end
 }

@@ -11,7 +11,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -19,9 +18,10 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/conclavehq/conclave/examples/internal/cluster"
 )
@@ -30,7 +30,8 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Stdout); err != nil && ctx.Err() == nil {
-		log.Fatal(err)
+		fmt.Fprintf(os.Stderr, "filelock: %v\n", err)
+		os.Exit(1)
 	}
 }
 
@@ -62,19 +63,19 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	}
 	defer leave()
 
-	failed := make([]error, *workers)
-	var team sync.WaitGroup
-	for i := range failed {
+	team, until := errgroup.WithContext(ctx)
+	for i := range *workers {
 		w := &worker{fmt.Sprintf("%s-%d", *name, i+1), client, *ttl, journal(*file), *increments, out}
-		team.Go(func() {
+		team.Go(func() error {
 			if i == 0 && *stall {
-				failed[i] = w.stall(ctx)
+				if err := w.stall(until); err != nil {
+					return err
+				}
 			}
-			failed[i] = errors.Join(failed[i], w.run(ctx))
+			return w.run(until)
 		})
 	}
-	team.Wait()
-	if err := errors.Join(failed...); err != nil {
+	if err := team.Wait(); err != nil {
 		return err
 	}
 	count, err := journal(*file).read("")

@@ -12,7 +12,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -20,9 +19,10 @@ import (
 	"math"
 	"os"
 	"os/signal"
-	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/conclavehq/conclave/examples/internal/cluster"
 )
@@ -31,7 +31,8 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Stdout); err != nil && ctx.Err() == nil {
-		log.Fatal(err)
+		fmt.Fprintf(os.Stderr, "scheduler: %v\n", err)
+		os.Exit(1)
 	}
 }
 
@@ -62,9 +63,8 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		last = math.MaxInt
 	}
 
-	failed := make([]error, *candidates)
-	var all sync.WaitGroup
-	for i := range failed {
+	all, until := errgroup.WithContext(ctx)
+	for i := range *candidates {
 		c := &candidate{
 			name:        fmt.Sprintf("%s-%d", *name, i+1),
 			client:      client,
@@ -74,8 +74,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 			last:        last,
 			out:         out,
 		}
-		all.Go(func() { failed[i] = c.run(ctx) })
+		all.Go(func() error { return c.run(until) })
 	}
-	all.Wait()
-	return errors.Join(failed...)
+	return all.Wait()
 }

@@ -3,7 +3,6 @@ package server
 import (
 	"fmt"
 	"net"
-	"os"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -78,23 +77,20 @@ func advertised(opts Options, n *Node) []string {
 func newMachine(cache *store.Cache, log zerolog.Logger) func(cluster.MachineConfig) cluster.Machine {
 	return func(c cluster.MachineConfig) cluster.Machine {
 		return statemachine.New(statemachine.Config{
-			Shard:   c.Shard,
-			Replica: c.Replica,
-			Dir:     c.Dir,
-			Results: c.Results,
-			Log:     c.Log,
+			Shard:    c.Shard,
+			Replica:  c.Replica,
+			Dir:      c.Dir,
+			Existing: c.Existing,
+			Results:  c.Results,
+			Log:      c.Log,
 			Store: store.Options{
 				Cache: cache,
 				Log:   c.Log,
 				Fatal: func(reason string) {
-					log.Error().Uint64("shard", c.Shard).Str("dir", c.Dir).
+					log.Fatal().Uint64("shard", c.Shard).Str("dir", c.Dir).
 						Msg(fmt.Sprintf("the state on disk cannot be relied on: %s; the process ends", reason))
-					os.Exit(exitDisk)
 				},
 			},
 		})
 	}
 }
-
-// exitDisk is the exit code after a failed write or damaged data.
-const exitDisk = 74

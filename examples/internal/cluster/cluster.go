@@ -8,14 +8,19 @@ import (
 	"log"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/conclavehq/conclave/embed"
 	conclave "github.com/conclavehq/conclave/sdk"
 )
 
-// Connect dials endpoints, a list of URLs with commas between them. When it is
-// empty, Connect starts a node in a temporary directory first. The caller calls
-// leave, which closes the client and ends the node.
+// patience is how long a cluster may take to answer at first.
+const patience = 5 * time.Second
+
+// Connect dials endpoints, a list of URLs with commas between them, and fails
+// when nobody answers there. When the list is empty, Connect starts a node in a
+// temporary directory first. The caller calls leave, which closes the client and
+// ends the node.
 func Connect(ctx context.Context, endpoints string, out *log.Logger) (client *conclave.Client, leave func(), err error) {
 	stop := func() {}
 	urls := strings.Split(endpoints, ",")
@@ -25,15 +30,23 @@ func Connect(ctx context.Context, endpoints string, out *log.Logger) (client *co
 		}
 		out.Printf("no -endpoints given: started a node at %s", urls[0])
 	}
-	client, err = conclave.Dial(ctx, urls)
-	if err != nil {
+	if client, err = conclave.Dial(ctx, urls); err != nil {
 		stop()
 		return nil, nil, err
 	}
-	return client, func() {
+	leave = func() {
 		_ = client.Close()
 		stop()
-	}, nil
+	}
+	// A client waits for a cluster that is away for as long as its caller does.
+	// A program that has just been started had better say so.
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if _, _, err = client.Members(ctx); err != nil {
+		leave()
+		return nil, nil, fmt.Errorf("no cluster at %s: %w", strings.Join(urls, ","), err)
+	}
+	return client, leave, nil
 }
 
 func ownNode(ctx context.Context) (urls []string, stop func(), err error) {
