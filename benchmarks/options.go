@@ -43,7 +43,7 @@ func parse(args []string) (options, error) {
 	f.BoolVar(&o.growth, "growth", false, "only the growth to many keys: one pair; needs 20 GB of disk")
 	f.BoolVar(&o.list, "list", false, "name the workloads")
 	f.BoolVar(&o.render, "render", false, "measure nothing; write RESULTS.md and the plots from results.json")
-	f.IntVar(&o.count, "count", 0, "how many sessions or keys (100,000 or 10 million)")
+	f.IntVar(&o.count, "count", 0, "how many sessions or keys (100,000 or 10 million); with another number, nothing is kept")
 	f.IntVar(&o.clients, "clients", 1, "client objects per system that the callers share")
 	f.StringVar(&o.systems, "systems", "etcd,conclave", "what to measure")
 	f.StringVar(&o.dir, "dir", "", "where the servers keep their data (default: the system's directory for temporary files)")
@@ -66,6 +66,9 @@ func (o *options) fill(given map[string]bool) {
 		if !given[name] {
 			set()
 		}
+	}
+	if given["count"] {
+		standard("out", func() { o.out = "" })
 	}
 	if o.sessions || o.growth {
 		standard("pairs", func() { o.pairs = 1 })

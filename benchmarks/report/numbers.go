@@ -26,6 +26,14 @@ func number(v float64) string {
 	return strconv.FormatFloat(v, 'g', 2, 64)
 }
 
+// present writes a figure of which 0 means that there is none.
+func present(v float64) string {
+	if v == 0 {
+		return "–"
+	}
+	return number(v)
+}
+
 func grouped(digits string) string {
 	if n := len(strings.TrimPrefix(digits, "-")); n <= 3 {
 		return digits
@@ -45,7 +53,7 @@ func ratio(r measure.Ratio) string {
 func Line(r measure.Result) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%9s/s  p50 %s p99 %s p99.9 %s ms  cpu %s s/10k (client %s)  peak %s MiB",
-		number(r.Rate), number(r.P50), number(r.P99), number(r.P999), number(r.CPU), number(r.ClientCPU), number(r.Memory))
+		present(r.Rate), present(r.P50), present(r.P99), present(r.P999), present(r.CPU), present(r.ClientCPU), present(r.Memory))
 	for _, name := range names(r.Extra) {
 		fmt.Fprintf(&b, "  %s %s", name, number(r.Extra[name]))
 	}

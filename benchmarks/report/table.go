@@ -70,7 +70,7 @@ func details(workloads []workload.Workload, measured Measured) table {
 				continue
 			}
 			median := func(figure func(measure.Result) float64) string {
-				return number(measure.Median(measure.Pick(results, figure)))
+				return present(measure.Median(measure.Pick(results, figure)))
 			}
 			var errors int64
 			for _, r := range results {

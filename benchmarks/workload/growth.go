@@ -27,7 +27,7 @@ func growth() Workload {
 			atMost(extra("peak_mib", "peak memory", "MiB"), 1536),
 			atMost(extra("ready_seconds", "restart", "s"), 10),
 		},
-		Note: "256 callers. The restart is an orderly stop, then the time from the start of the process until it answers a linearizable get. ops/s and latency are of puts among all keys.",
+		Note: "256 callers. Keys are loaded in transactions of 100. The restart is an orderly stop, then the time from the start of the process until it answers a linearizable get. The peak is the larger of before and after it. ops/s and latency are of puts among all keys.",
 		Run:  runGrowth,
 	}
 }
@@ -72,6 +72,7 @@ func runGrowth(ctx context.Context, b *Bench) error {
 	if err != nil {
 		return err
 	}
+	b.Extra["keys"] = float64(large)
 	b.Extra["peak_mib"] = mib(max(usage.Peak, after.Peak))
 	b.Extra["ready_seconds"] = took.Seconds()
 	return read(ctx, b.Client(0), key(large-1))
