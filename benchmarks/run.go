@@ -63,7 +63,8 @@ func (o *options) store(ctx context.Context, s *stage, args []string, measured r
 	if err != nil {
 		return err
 	}
-	about := report.About(ctx, s.dir)
+	// What is complete is kept also after an interrupt.
+	about := report.About(context.WithoutCancel(ctx), s.dir)
 	about.Command = strings.Join(append([]string{"go -C benchmarks run ."}, args...), " ")
 	about.Pairs, about.Warmup, about.Duration = o.pairs, o.warmup.String(), o.duration.String()
 	book.Add(about, measured)
@@ -149,13 +150,13 @@ func (s *stage) all(ctx context.Context, workloads []workload.Workload) (report.
 		for pair := 0; pair < s.pairs && failure == nil; pair++ {
 			failure = s.pair(ctx, w, pair, results)
 		}
+		if ctx.Err() != nil { // the last result was cut short
+			return measured, ctx.Err()
+		}
 		if failure == nil {
 			measured[w.Name] = results
 		}
 		failures = append(failures, failure)
-		if ctx.Err() != nil {
-			return measured, ctx.Err()
-		}
 	}
 	for _, w := range workloads {
 		for name, results := range measured[w.Name] {

@@ -18,7 +18,10 @@ import (
 func About(ctx context.Context, dir string) Run {
 	machine := []string{fmt.Sprintf("%d cores of %s", runtime.NumCPU(), processor())}
 	if kib := field("/proc/meminfo", "MemTotal"); kib != "" {
-		machine = append(machine, kib+" memory")
+		var n float64
+		if _, err := fmt.Sscan(kib, &n); err == nil {
+			machine = append(machine, fmt.Sprintf("%.0f GiB of memory", n/(1<<20)))
+		}
 	}
 	if release, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
 		machine = append(machine, runtime.GOOS+" "+strings.TrimSpace(string(release)))

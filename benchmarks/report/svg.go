@@ -94,7 +94,7 @@ func (a axis) at(v float64) float64 {
 
 // SVG draws the chart.
 func (chart Chart) SVG() string {
-	const width, height, left, right, top, bottom = 560, 340, 64, 100, 40, 48
+	const width, height, left, right, top, bottom = 560, 352, 64, 100, 52, 48
 	var xs, ys []float64
 	for _, l := range chart.Lines {
 		for _, p := range l.Points {
@@ -113,14 +113,29 @@ func (chart Chart) SVG() string {
 		c.text(left-6, y.at(mark)+4, "end", tickLabel(mark))
 	}
 	c.text((left+width-right)/2, height-12, "middle", chart.X)
-	c.text(left, top-6, "end", chart.Y)
+	c.text(left-6, top-16, "end", chart.Y)
 	for _, l := range chart.Lines {
 		c.polyline(l, x, y)
 	}
+	c.legend(chart.Lines, width-right+14, top+8)
 	return c.end()
 }
 
-// polyline draws a line with its points, and its name beside the last of them.
+// legend names the lines, each name once.
+func (c *canvas) legend(lines []Line2D, x, y float64) {
+	seen := make(map[string]bool)
+	for _, l := range lines {
+		if seen[l.Name] {
+			continue
+		}
+		seen[l.Name] = true
+		c.line(x, y-4, x+14, y-4, l.Color, 3)
+		c.text(x+20, y, "start", l.Name)
+		y += 18
+	}
+}
+
+// polyline draws a line with its points.
 func (c *canvas) polyline(l Line2D, x, y axis) {
 	var path []string
 	for _, p := range l.Points {
@@ -139,10 +154,6 @@ func (c *canvas) polyline(l Line2D, x, y axis) {
 	for _, at := range path {
 		cx, cy, _ := strings.Cut(at, ",")
 		fmt.Fprintf(c, `<circle cx="%s" cy="%s" r="3" fill="%s"/>`+"\n", cx, cy, l.Color)
-	}
-	if !l.Dashed {
-		last := l.Points[len(l.Points)-1]
-		c.text(x.at(last.X)+8, y.at(last.Y)+4, "start", l.Name)
 	}
 }
 

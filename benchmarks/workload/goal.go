@@ -3,6 +3,7 @@ package workload
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/conclavehq/conclave/benchmarks/measure"
 )
@@ -58,12 +59,15 @@ func (g Goal) Met(v float64) bool {
 
 // String is the goal as a table shows it, e.g. "≥ 5×".
 func (g Goal) String() string {
-	sign, unit := "≥", " "+g.Figure.Unit
+	sign, unit := "≥", g.Figure.Unit
 	if g.AtMost {
 		sign = "≤"
 	}
-	if g.Ratio {
+	switch {
+	case g.Ratio:
 		unit = "×"
+	case unit != "" && !strings.HasPrefix(unit, "×"):
+		unit = " " + unit
 	}
 	return fmt.Sprintf("%s %g%s", sign, g.Bound, unit)
 }
