@@ -62,9 +62,10 @@ type hosted struct {
 	Machine
 	shard *shard
 
-	// opened is closed after Open; openErr is what it returned.
-	opened  chan struct{}
-	openErr error
+	// opened is closed after Open; openIndex and openErr are what it returned.
+	opened    chan struct{}
+	openIndex uint64
+	openErr   error
 
 	close sync.Once
 }
@@ -77,7 +78,7 @@ func newHosted(m Machine, s *shard) *hosted {
 // own. Start reports it and closes the NodeHost, and that ends the wait here.
 func (h *hosted) Open(stop <-chan struct{}) (uint64, error) {
 	index, err := h.Machine.Open(stop)
-	h.openErr = err
+	h.openIndex, h.openErr = index, err
 	close(h.opened)
 	if err != nil {
 		if !errors.Is(err, dbsm.ErrOpenStopped) {

@@ -110,7 +110,7 @@ func networkReason(err error) string {
 	case errors.As(err, &network):
 		return network.Err.Error()
 	case errors.As(err, &service):
-		return service.Message
+		return strings.ReplaceAll(service.Message, "\n", "; ")
 	}
 	return err.Error()
 }

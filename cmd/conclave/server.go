@@ -42,7 +42,7 @@ func newServerCommand() *cobra.Command {
 			logger := server.NewLogger(settings, cmd.ErrOrStderr())
 			// What dependencies have to say becomes lines of the node's log.
 			log.SetFlags(0)
-			log.SetOutput(logger)
+			log.SetOutput(server.StandardLog(logger))
 			node, err := server.Start(cmd.Context(), settings, logger)
 			if err != nil {
 				return fmt.Errorf("cannot start: %w", err)

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"encoding/json"
 	"net"
 	"os"
 	"path/filepath"
@@ -20,18 +21,25 @@ func (n *node) cannotStart(t *testing.T, want string) {
 	n.saidWhy(t, want)
 }
 
-// saidWhy checks the last words of a node that has ended.
-func (n *node) saidWhy(t *testing.T, want string) {
+// saidWhy checks the last words of a node that has ended: a sentence of the
+// program, or a line of the log when the node ended on the spot.
+func (n *node) saidWhy(t *testing.T, want string) (sentence string) {
 	t.Helper()
 	var sentences []string
 	for line := range strings.Lines(n.output()) {
-		if !strings.HasPrefix(line, "{") {
-			sentences = append(sentences, strings.TrimSuffix(line, "\n"))
+		line = strings.TrimSuffix(line, "\n")
+		var logged struct{ Level, Message string }
+		if json.Unmarshal([]byte(line), &logged) != nil {
+			sentences = append(sentences, line)
+		} else if logged.Level == "fatal" {
+			sentences = append(sentences, "conclave: "+logged.Message)
 		}
 	}
 	if len(sentences) != 1 || !strings.HasPrefix(sentences[0], "conclave: ") || !strings.Contains(sentences[0], want) {
 		t.Errorf("want one sentence with %q, got %q in:\n%s", want, sentences, n.tail())
+		return ""
 	}
+	return sentences[0]
 }
 
 // A node that is started wrongly says what is wrong, and leaves alone what is
