@@ -84,7 +84,8 @@ func (s *stage) measured(ctx context.Context, w workload.Workload, b *workload.B
 		r.CPU = (after[0].CPU - before[0].CPU).Seconds() / n * 10_000
 		r.ClientCPU = (after[1].CPU - before[1].CPU).Seconds() / n * 10_000
 	}
-	r.Memory = float64(end.Peak) / (1 << 20)
+	// A workload may have restarted the servers since the window.
+	r.Memory = float64(max(end.Peak, after[0].Peak)) / (1 << 20)
 	for name, v := range b.Extra {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			delete(b.Extra, name)

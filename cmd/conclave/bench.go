@@ -23,7 +23,8 @@ run one after the other:
   queue   enqueue a job, claim one, ack it
 
 Each client does one operation after the other. What is written has names of its
-own, which begin with conclave-bench/, and is deleted in the end. The load is real:
+own, which begin with conclave-bench/, and is deleted in the end; the queue
+conclave-bench stays, empty unless the run was interrupted. The load is real:
 others feel it. Any failed operation makes the command fail.`
 
 const benchExample = `  conclave bench

@@ -203,13 +203,16 @@ func benchLock(ctx context.Context, c *conclave.Client, p benchPlan, number int)
 	}, s.Close, nil
 }
 
+// benchQueueName is the same for all runs: a queue cannot be removed.
+const benchQueueName = "conclave-bench"
+
 // benchQueue puts in a job before it takes one, so nobody waits for long.
 func benchQueue(ctx context.Context, c *conclave.Client, p benchPlan, _ int) (benchStep, func(context.Context) error, error) {
 	s, err := benchSession(ctx, c)
 	if err != nil {
 		return nil, nil, err
 	}
-	queue, body := s.Queue(p.name+"jobs"), []byte(p.value())
+	queue, body := s.Queue(benchQueueName), []byte(p.value())
 	return func(ctx context.Context) error {
 		if _, err := queue.Enqueue(ctx, body); err != nil {
 			return err
