@@ -44,8 +44,8 @@ generate: $(BUF) ## Generate the Go code in proto/gen from proto/conclave
 	$(BUF) generate --template buf.gen.vt.yaml
 	$(BUF) generate --template buf.gen.pipeline.yaml
 
-bench: ## Run the Go benchmarks
-	go test -run '^$$' -bench . -benchmem ./benchmarks/...
+bench: ## Measure against etcd on this machine; takes long (benchmarks/README.md)
+	go -C benchmarks run . $(ARGS)
 
 clean: ## Remove what was built; data directories stay
 	rm -rf bin tools/buf/node_modules

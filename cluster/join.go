@@ -64,7 +64,8 @@ func (d *directory) found(name, url string) {
 }
 
 // register puts this node on record, with its current addresses, and then waits
-// for the default namespace: from there on the node is part of the cluster.
+// for the default namespace and for a leader of every shard: from there on the
+// node is part of the cluster and serves.
 func (c *Cluster) register(ctx context.Context) {
 	for {
 		result, err := c.Propose(ctx, systemShard, &logv1.Command{
@@ -98,8 +99,7 @@ func (c *Cluster) register(ctx context.Context) {
 	for {
 		changed := c.directory.change()
 		if c.directory.namespace(DefaultNamespace) != nil {
-			close(c.ready)
-			return
+			break
 		}
 		select {
 		case <-changed:
@@ -107,6 +107,12 @@ func (c *Cluster) register(ctx context.Context) {
 			return
 		}
 	}
+	for _, s := range c.shards {
+		if _, _, err := c.waitLeader(ctx, s); err != nil {
+			return // stopping
+		}
+	}
+	close(c.ready)
 }
 
 // ensurePeer makes a node known to this one, or moves it.

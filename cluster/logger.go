@@ -2,6 +2,8 @@ package cluster
 
 import (
 	"fmt"
+	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -64,11 +66,33 @@ func (l engineLogger) Errorf(format string, args ...any) {
 	engineErrors.Load().Warn().Str("engine", string(l)).Msgf(format, args...)
 }
 
-// Panicf must panic: the engine relies on not getting any further, and would
-// damage its data otherwise.
+// Panicf must not return: the engine relies on not getting any further, and would
+// damage its data otherwise. While the Raft log is opened somebody waits for the
+// panic, to tell what is wrong. Later nobody does, so the process ends with a
+// sentence instead of all its stacks (promise S3); a program that embeds the node
+// without a log would not see that, and gets the panic.
 func (l engineLogger) Panicf(format string, args ...any) {
-	said := fmt.Sprintf(format, args...)
+	said, _, _ := strings.Cut(fmt.Sprintf(format, args...), "\n") // without the engine's own stack
 	engineFault.Store(&said)
-	engineLog.Load().Error().Str("engine", string(l)).Msg(said)
-	panic(said)
+	log := engineLog.Load()
+	if log.GetLevel() == zerolog.Disabled || opensRaft() {
+		log.Error().Str("engine", string(l)).Msg(said)
+		panic(said)
+	}
+	log.Fatal().Str("engine", string(l)).Msgf("the Raft log on disk cannot be relied on: %s; the process ends", said)
+}
+
+// opensRaft says whether this goroutine is inside openRaft, which recovers.
+func opensRaft() bool {
+	pcs := make([]uintptr, 128)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
+	for {
+		frame, more := frames.Next()
+		if strings.HasSuffix(frame.Function, ".(*Cluster).openRaft") {
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
 }

@@ -49,6 +49,9 @@ type MachineConfig struct {
 	Shard, Replica uint64
 	// Dir is the machine's own directory; it may not exist yet.
 	Dir string
+	// Existing says that Dir has held a state before. A machine that finds none
+	// has lost it, and must not begin a new one (promise S2).
+	Existing bool
 	// Results must be called for every applied batch, in log order, after its
 	// changes can be read and before Update returns.
 	Results func(batchID uint64, results []*logv1.Result)
@@ -61,9 +64,10 @@ type hosted struct {
 	Machine
 	shard *shard
 
-	// opened is closed after Open; openErr is what it returned.
-	opened  chan struct{}
-	openErr error
+	// opened is closed after Open; openIndex and openErr are what it returned.
+	opened    chan struct{}
+	openIndex uint64
+	openErr   error
 
 	close sync.Once
 }
@@ -76,7 +80,7 @@ func newHosted(m Machine, s *shard) *hosted {
 // own. Start reports it and closes the NodeHost, and that ends the wait here.
 func (h *hosted) Open(stop <-chan struct{}) (uint64, error) {
 	index, err := h.Machine.Open(stop)
-	h.openErr = err
+	h.openIndex, h.openErr = index, err
 	close(h.opened)
 	if err != nil {
 		if !errors.Is(err, dbsm.ErrOpenStopped) {

@@ -28,10 +28,31 @@ func (c *Cluster) Namespace(ctx context.Context, name string) (Namespace, error)
 			}
 		}
 	}
+	if ns == nil && name == DefaultNamespace {
+		if err := c.untilReady(ctx); err != nil {
+			return Namespace{}, err
+		}
+		ns = c.directory.namespace(name)
+	}
 	if ns == nil {
 		return Namespace{}, refused(logv1.Reason_REASON_NAMESPACE_NOT_FOUND, "there is no namespace %q", name)
 	}
 	return Namespace{Name: name, ID: ns.GetId(), Shard: ns.GetShardId()}, nil
+}
+
+// untilReady waits until the node is part of its cluster: in one that has just
+// been made, the default namespace is there from then on.
+func (c *Cluster) untilReady(ctx context.Context) error {
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	select {
+	case <-c.ready:
+		return nil
+	case <-c.stopped.Done():
+		return ErrStopped
+	case <-ctx.Done():
+		return ErrUnavailable
+	}
 }
 
 // ListNamespaces lists all namespaces by name, also those that are being

@@ -34,8 +34,8 @@ type Cluster struct {
 
 	// loaded is set when directory shows this replica's state.
 	loaded atomic.Bool
-	// ready is closed when this node is registered and knows the default
-	// namespace.
+	// ready is closed when this node is registered, knows the default namespace
+	// and a leader of every shard.
 	ready chan struct{}
 
 	// stopped ends when Stop begins to turn calls away, loops when the
@@ -112,7 +112,7 @@ func (c *Cluster) start(ctx context.Context) error {
 }
 
 // Ready is closed when this node is registered in its cluster, which takes a
-// majority, and knows the default namespace.
+// majority, and knows the default namespace and a leader of every shard.
 func (c *Cluster) Ready() <-chan struct{} { return c.ready }
 
 // Healthy says whether this node could serve now: every shard has a leader. If

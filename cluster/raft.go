@@ -32,7 +32,7 @@ func (c *Cluster) startRaft(ctx context.Context) error {
 		return err
 	}
 	for _, id := range c.id.shards() {
-		c.shards[id] = newShard(id, c.id.ReplicaID, &c.cfg, machineDir(c.cfg.Dir, id, c.id.ReplicaID))
+		c.shards[id] = newShard(id, c.id.ReplicaID, &c.cfg, machineDir(c.cfg.Dir, id, c.id.ReplicaID), c.id.Complete)
 	}
 	c.directory.seed()
 	if err := c.openRaft(); err != nil {
@@ -159,6 +159,22 @@ func (c *Cluster) startReplica(ctx context.Context, s *shard) error {
 	if s.machine.openErr != nil {
 		return fmt.Errorf("cannot open the state of shard %d in %s: %w", s.id,
 			machineDir(c.cfg.Dir, s.id, s.replica), s.machine.openErr)
+	}
+	return c.checkLog(s)
+}
+
+// checkLog finds out whether the Raft log lost its end, as it does when the file
+// that was written last is damaged: the engine takes that for a write that a
+// crash cut short. Nothing is applied that is not in the log, so a state that is
+// ahead of the log proves it (promise S2).
+func (c *Cluster) checkLog(s *shard) error {
+	reader, err := c.raft.GetLogReader(s.id)
+	if err != nil {
+		return fmt.Errorf("cannot read the Raft log of shard %d: %w", s.id, err)
+	}
+	if _, last := reader.GetRange(); last < s.machine.openIndex {
+		return c.id.lost(fmt.Sprintf("the Raft log in %s ends at entry %d of shard %d, whose state has come to entry %d",
+			c.cfg.Dir, last, s.id, s.machine.openIndex))
 	}
 	return nil
 }

@@ -92,7 +92,7 @@ func newRig(t *testing.T, size int, change ...func(*cluster.Config)) *rig {
 
 func newMachine(c cluster.MachineConfig) cluster.Machine {
 	return statemachine.New(statemachine.Config{
-		Shard: c.Shard, Replica: c.Replica, Dir: c.Dir, Results: c.Results, Log: c.Log,
+		Shard: c.Shard, Replica: c.Replica, Dir: c.Dir, Existing: c.Existing, Results: c.Results, Log: c.Log,
 	})
 }
 

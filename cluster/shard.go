@@ -50,7 +50,7 @@ type shard struct {
 	}
 }
 
-func newShard(id, replica uint64, cfg *Config, dir string) *shard {
+func newShard(id, replica uint64, cfg *Config, dir string, existing bool) *shard {
 	s := &shard{
 		id: id, replica: replica, node: cfg.Name,
 		clock: newLogClock(),
@@ -63,7 +63,7 @@ func newShard(id, replica uint64, cfg *Config, dir string) *shard {
 		return moved
 	})
 	s.machine = newHosted(cfg.NewMachine(MachineConfig{
-		Shard: id, Replica: replica, Dir: dir, Results: s.batcher.applied, Log: s.log,
+		Shard: id, Replica: replica, Dir: dir, Existing: existing, Results: s.batcher.applied, Log: s.log,
 	}), s)
 	return s
 }

@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"os"
 	"sync"
 	"testing"
 
@@ -29,6 +30,22 @@ func TestSingleNode(t *testing.T) {
 	n.wantValue("k0099", "v", cluster.ReadOptions{})
 	if got := n.put("last", "2").GetRevision(); got != last.GetRevision()+1 {
 		t.Errorf("revision %d after the restart, want %d", got, last.GetRevision()+1)
+	}
+}
+
+// A client that comes before a new cluster has its default namespace waits for
+// it; it does not hear that there is none.
+func TestDefaultNamespaceAtOnce(t *testing.T) {
+	n := newRig(t, 1).nodes[0]
+	for range 5 {
+		n.stop()
+		if err := os.RemoveAll(n.config.Dir); err != nil {
+			t.Fatal(err)
+		}
+		n.start()
+		if ns, err := n.Namespace(within(t), ""); err != nil || ns.ID != 1 {
+			t.Fatalf("default namespace at once: %+v, %v", ns, err)
+		}
 	}
 }
 

@@ -6,7 +6,9 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/conclavehq/conclave/embed"
 	conclave "github.com/conclavehq/conclave/sdk"
@@ -36,15 +38,23 @@ func benchmark(b *testing.B, op func(c *conclave.Client, n int64) error) {
 		b.Fatal(err)
 	}
 	defer func() { _ = node.Stop() }()
-	c, err := conclave.Dial(b.Context(), node.Endpoints())
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer func() { _ = c.Close() }()
-	for _, callers := range []int{1, 64, 256, 1000} {
-		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
-			share(b, callers, func(n int64) error { return op(c, n) })
-		})
+	for _, path := range []struct {
+		name string
+		opts []conclave.Option
+	}{
+		{"pipeline", nil},
+		{"unary", []conclave.Option{conclave.WithoutPipeline()}},
+	} {
+		c, err := conclave.Dial(b.Context(), node.Endpoints(), path.opts...)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer func() { _ = c.Close() }()
+		for _, callers := range []int{1, 64, 256, 1000} {
+			b.Run(fmt.Sprintf("%s/callers=%d", path.name, callers), func(b *testing.B) {
+				share(b, callers, func(n int64) error { return op(c, n) })
+			})
+		}
 	}
 }
 
@@ -52,6 +62,7 @@ func benchmark(b *testing.B, op func(c *conclave.Client, n int64) error) {
 func share(b *testing.B, callers int, op func(n int64) error) {
 	var next atomic.Int64
 	var wg sync.WaitGroup
+	before := cpu(b)
 	b.ResetTimer()
 	for range callers {
 		wg.Go(func() {
@@ -65,4 +76,15 @@ func share(b *testing.B, callers int, op func(n int64) error) {
 	}
 	wg.Wait()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "ops/s")
+	b.ReportMetric(float64((cpu(b)-before).Microseconds())/float64(b.N), "cpu-µs/op")
+}
+
+// cpu is the time that the process has had on processors: other than the rate,
+// it tells the same on a machine that is busy with other things.
+func cpu(b *testing.B) time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }

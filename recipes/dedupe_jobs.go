@@ -35,6 +35,10 @@ func replay(r Reader, cmd *logv1.Command, stored []byte) *logv1.Result {
 		panic(fmt.Sprintf("recipes: kept result of request %d of %q does not decode: %v",
 			cmd.GetRequestId().GetSequence(), cmd.GetRequestId().GetClient(), err))
 	}
+	if !answers(result, cmd) {
+		return unanswered(r, logv1.Reason_REASON_INVALID_ARGUMENT,
+			"this request id was used for a request of another kind; number new requests upwards")
+	}
 	result.Replayed = true
 	eachClaim(cmd, result, func(queue string, claim *logv1.ClaimJobsResult) {
 		current := claim.Jobs[:0]
@@ -46,6 +50,18 @@ func replay(r Reader, cmd *logv1.Command, stored []byte) *logv1.Result {
 		claim.Jobs = current
 	})
 	return result
+}
+
+// answers reports whether a result can be a command's: results have the numbers
+// of their commands. A refusal can be any command's.
+func answers(result *logv1.Result, cmd *logv1.Command) bool {
+	given, asked := result.ProtoReflect(), cmd.ProtoReflect()
+	body := given.WhichOneof(given.Descriptor().Oneofs().ByName("body"))
+	if body == nil {
+		return true
+	}
+	kind := asked.WhichOneof(asked.Descriptor().Oneofs().ByName("body"))
+	return kind != nil && kind.Number() == body.Number()
 }
 
 // eachClaim visits the claims of a result with the queues that they are from,

@@ -102,8 +102,8 @@ func UpdateInstance(tx Tx, cmd *logv1.UpdateInstance) (*logv1.UpdateInstanceResu
 // checkMetadata refuses what many small updates could pile up.
 func checkMetadata(metadata map[string]string) *logv1.Refusal {
 	size := 0
-	for key, value := range metadata {
-		size += len(key) + len(value)
+	for _, key := range slices.Sorted(maps.Keys(metadata)) {
+		size += len(key) + len(metadata[key])
 	}
 	if len(metadata) > maxMetadataEntries || size > maxMetadataBytes {
 		return refuse(logv1.Reason_REASON_TOO_MANY,

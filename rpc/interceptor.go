@@ -29,8 +29,24 @@ func (e *edge) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 			err = e.leave(procedure, recovered(recover(), err))
 			e.metrics.unaryEnded(procedure, began, codeName(err))
 		}()
+		ctx, done := inTime(ctx)
+		defer done()
 		return next(ctx, req)
 	}
+}
+
+// answerTime is how much of its time a request leaves for the answer at most.
+const answerTime = 500 * time.Millisecond
+
+// inTime is a context that ends a little before the request's deadline: a client
+// that hears that there is no majority, or that its place in line is kept, knows
+// more than one that hears nothing.
+func inTime(ctx context.Context) (_ context.Context, done func()) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, deadline.Add(-min(time.Until(deadline)/10, answerTime)))
 }
 
 // WrapStreamingHandler is around streams, which end when the server drains.

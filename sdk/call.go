@@ -60,13 +60,16 @@ func wait[Req, Res any](ctx context.Context, c *Client, m method[Req, Res], req 
 		if err := a.ended(ctx); err != nil {
 			return nil, err
 		}
-		at := c.endpoints.pick()
+		at, attached, stop := c.endpoints.attach(ctx)
 		sent := time.Now()
-		res, err := attempt(ctx, reattach, at.long, m, req)
+		res, err := attempt(attached, reattach, at.long, m, req)
+		// The node answers a little before the attempt's time is over.
+		again := evicted(attached) || time.Since(sent) >= reattach-time.Second
+		stop()
 		if err == nil {
 			return res, nil
 		}
-		if time.Since(sent) >= reattach && ctx.Err() == nil {
+		if again && ctx.Err() == nil && fromWire(err).retryable() {
 			a.unknown = true
 			a.backoff.reset()
 			continue

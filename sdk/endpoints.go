@@ -1,6 +1,7 @@
 package conclave
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"net/url"
@@ -32,13 +33,29 @@ func (e *endpoints) pick() *node {
 	return e.nodes[e.current.Load()]
 }
 
-// leave makes the next node current, unless another caller did so before.
+// attach picks the node to attach a stream or a wait to. attached is ctx that
+// ends when that node is left; the caller calls stop.
+func (e *endpoints) attach(ctx context.Context) (at *node, attached context.Context, stop func()) {
+	for {
+		at = e.pick()
+		attached, stop = at.attach(ctx)
+		if e.pick() == at {
+			return at, attached, stop
+		}
+		stop() // it was left just now
+	}
+}
+
+// leave makes the next node current, unless another caller did so before. What
+// is attached to the old one moves, too.
 func (e *endpoints) leave(failed *node) {
 	i := int64(slices.Index(e.nodes, failed))
 	if i < 0 {
 		return
 	}
-	e.current.CompareAndSwap(i, (i+1)%int64(len(e.nodes)))
+	if len(e.nodes) > 1 && e.current.CompareAndSwap(i, (i+1)%int64(len(e.nodes))) {
+		failed.evictAll()
+	}
 }
 
 // find returns the node with that URL, nil if the client does not know it.

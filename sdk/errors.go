@@ -73,12 +73,19 @@ func sentence(text string, reasons ...Reason) error {
 
 // during says what was tried when an error came.
 func during(err error, format string, args ...any) error {
-	if e, ok := err.(*Error); ok && e.Op == "" {
-		told := *e
-		told.Op = fmt.Sprintf(format, args...)
-		return &told
+	if err == nil {
+		return nil
 	}
-	return err
+	e, ok := err.(*Error)
+	switch {
+	case !ok:
+		return fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), err)
+	case e.Op != "":
+		return err
+	}
+	told := *e
+	told.Op = fmt.Sprintf(format, args...)
+	return &told
 }
 
 func invalid(format string, args ...any) error {

@@ -131,11 +131,17 @@ func interrupted(ctx context.Context, last *Error, unknown bool) error {
 		last = &Error{Message: "no answer yet"}
 	}
 	told := *last
-	if unknown {
-		told.Reason = reasonOutcomeUnknown
-		told.Message = "it may or may not have happened: " + told.Message
-	}
-	if told.cause != nil {
+	switch {
+	case unknown:
+		if told.Reason == reasonNoQuorum {
+			told.Message = "no majority of the nodes answers" // and that nothing happened is not true of all attempts
+		}
+		return &Error{
+			Reason:  reasonOutcomeUnknown,
+			Message: "it may or may not have happened",
+			cause:   &endedError{ended, &told},
+		}
+	case told.cause != nil:
 		ended = &endedError{ended, told.cause}
 	}
 	told.cause = ended

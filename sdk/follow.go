@@ -27,8 +27,7 @@ func follow[Req, Res any](
 		if err := a.ended(ctx); err != nil {
 			return err
 		}
-		at := c.endpoints.pick()
-		more, err := receive(ctx, at, method, open(), func(res *Res) bool {
+		at, more, err := receive(ctx, c, method, open(), func(res *Res) bool {
 			a.backoff.reset()
 			return next(res)
 		})
@@ -39,8 +38,8 @@ func follow[Req, Res any](
 			// Streams go on for ever, so a clean end is one of the node.
 			err = &Error{Reason: reasonUnavailable, Message: "the stream ended"}
 		}
-		if isReason(err, reasonResync) {
-			pause(ctx, a.backoff.next(1)) // a new stream tells what was missed
+		if err == errEvicted || isReason(err, reasonResync) {
+			pause(ctx, a.backoff.next(1)) // the next stream tells what was missed
 			continue
 		}
 		if err := a.failed(ctx, at, err); err != nil {
@@ -49,27 +48,30 @@ func follow[Req, Res any](
 	}
 }
 
-// receive follows one stream. more is false when next wanted the end.
+// receive follows one stream at one node. more is false when next wanted the end.
 func receive[Req, Res any](
 	ctx context.Context,
-	at *node,
+	c *Client,
 	method func(*services, context.Context, *Req) (*connect.ServerStreamForClient[Res], error),
 	req *Req,
 	next func(*Res) bool,
-) (more bool, err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // ends the stream; closing it would wait for the node's end
+) (at *node, more bool, err error) {
+	at, ctx, stop := c.endpoints.attach(ctx)
+	defer stop() // ends the stream; closing it would wait for the node's end
 	stream, err := method(at.long, ctx, req)
 	if err != nil {
-		return true, fromWire(err)
+		return at, true, fromWire(err)
 	}
 	for stream.Receive() {
 		if !next(stream.Msg()) {
-			return false, nil
+			return at, false, nil
 		}
 	}
-	if err := stream.Err(); err != nil {
-		return true, fromWire(err)
+	switch err := stream.Err(); {
+	case evicted(ctx):
+		return at, true, errEvicted
+	case err != nil:
+		return at, true, fromWire(err)
 	}
-	return true, nil
+	return at, true, nil
 }

@@ -109,7 +109,7 @@ func (w *Worker) with(opts []ClaimOption) claimConfig {
 func (w *Worker) claim(ctx context.Context, n int, cfg claimConfig) ([]*Job, error) {
 	began := time.Now()
 	for {
-		wait := max(cfg.claimFor/3, claimWait)
+		wait := min(max(cfg.claimFor/3, claimWait), reattach)
 		if cfg.wait > 0 {
 			wait = min(wait, cfg.wait-time.Since(began))
 			if wait <= 0 {

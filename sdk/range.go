@@ -166,7 +166,9 @@ func (c *Client) All(ctx context.Context, key string, opts ...RangeOption) iter.
 			if !page.More || len(page.KVs) == 0 {
 				return
 			}
-			req.Revision = int64(page.Revision)
+			if req.GetRevision() == 0 {
+				req.Revision = int64(page.Revision) // of this and all further pages
+			}
 			req.Span = spanAfter(req.GetSpan(), page.KVs[len(page.KVs)-1].Key)
 		}
 	}

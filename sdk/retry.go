@@ -13,6 +13,9 @@ const (
 	backoffLast  = time.Second
 )
 
+// leastAttempt is how much time there has to be for one more attempt.
+const leastAttempt = 50 * time.Millisecond
+
 // backoff counts failures in a row.
 type backoff struct {
 	failures int
@@ -93,6 +96,10 @@ func (a *attempts) failed(ctx context.Context, at *node, err error) error {
 		a.client.endpoints.leave(at)
 	}
 	wait := max(a.backoff.next(free), e.RetryAfter)
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < wait+leastAttempt {
+		// An attempt that is cut short would only make the outcome unknown.
+		wait = max(wait, time.Until(deadline)+leastAttempt)
+	}
 	a.client.log.Debug("trying again", "endpoint", at.url, "after", wait, "error", e)
 	if !pause(ctx, wait) {
 		return interrupted(ctx, a.last, a.unknown)

@@ -1,9 +1,6 @@
 package conclave
 
 import (
-	"context"
-	"errors"
-
 	conclavev1 "github.com/conclavehq/conclave/proto/gen/conclave/v1"
 )
 
@@ -14,15 +11,14 @@ import (
 func (s *Session) watchLosses() {
 	failures := backoff{}
 	for s.ctx.Err() == nil {
-		at := s.client.endpoints.pick()
-		err := s.listen(at, &failures)
+		at, err := s.listen(&failures)
 		if s.ctx.Err() != nil {
 			return
 		}
 		if isReason(err, reasonLeaseNotFound, reasonNoNamespace) {
 			s.keeper.check()
 		}
-		if err != nil && !isReason(err, reasonResync) {
+		if err != nil && err != errEvicted && !isReason(err, reasonResync) {
 			s.client.log.Debug("session: the stream of losses broke", "session", s.id, "endpoint", at.url, "error", err)
 			s.client.endpoints.leave(at)
 		}
@@ -31,34 +27,25 @@ func (s *Session) watchLosses() {
 }
 
 // listen follows one stream to its end.
-func (s *Session) listen(at *node, failures *backoff) error {
-	ctx, cancel := context.WithCancel(s.ctx)
-	defer cancel()
-	stream, err := at.long.WatchLease(ctx, &conclavev1.WatchLeaseRequest{
+func (s *Session) listen(failures *backoff) (*node, error) {
+	heard := false
+	at, _, err := receive(s.ctx, s.client, (*services).WatchLease, &conclavev1.WatchLeaseRequest{
 		Namespace: s.client.namespace,
 		LeaseId:   int64(s.id),
-	})
-	if err != nil {
-		return fromWire(err)
-	}
-	// The context ends the stream; closing it would wait for its end.
-	for told := false; stream.Receive(); told = true {
-		if !told {
+	}, func(res *conclavev1.WatchLeaseResponse) bool {
+		if !heard {
 			// From here on everything is told. What happened before was told
 			// to nobody.
+			heard = true
 			failures.reset()
-			if !s.start(s.verify) {
-				return nil
-			}
+			s.start(s.verify)
 		}
-		for _, lost := range stream.Msg().GetLost() {
+		for _, lost := range res.GetLost() {
 			s.lose(lost)
 		}
-	}
-	if err := stream.Err(); err != nil {
-		return fromWire(err)
-	}
-	return nil
+		return true
+	})
+	return at, err
 }
 
 // lose ends what the service says is lost.
@@ -107,31 +94,41 @@ func lossOf(lost *conclavev1.Lost) *Error {
 // next extension tells.
 func (s *Session) verify() {
 	for _, key := range s.grants.keys() {
-		var current Token
-		var err error
+		var cause *Error
 		switch key.kind {
 		case conclavev1.Lost_KIND_MUTEX:
-			var info *MutexInfo
-			if info, err = s.client.GetMutex(s.ctx, key.name); err == nil && info.Hold != nil {
-				current = info.Hold.Token
+			if info, err := s.client.GetMutex(s.ctx, key.name); err == nil {
+				cause = info.lossOf(key.token)
 			}
 		case conclavev1.Lost_KIND_ELECTION:
-			var leader *Leader
-			if leader, err = s.client.Election(key.name).Leader(s.ctx); err == nil {
-				current = leader.Term
+			if info, err := s.client.Election(key.name).Info(s.ctx); err == nil {
+				cause = info.lossOf(key.token)
 			}
-			if errors.Is(err, ErrNoLeader) {
-				err = nil
-			}
-		default:
-			continue
 		}
-		if err == nil && current != key.token {
-			s.grants.lose(key, &Error{
-				Reason:  reasonLost,
-				Message: "it was taken away while the connection was down",
-				Token:   current,
-			})
+		if cause != nil {
+			s.grants.lose(key, cause)
 		}
 	}
+}
+
+// lossOf says how a hold was lost, nil if it is current.
+func (m *MutexInfo) lossOf(token Token) *Error {
+	if m.Hold != nil && m.Hold.Token == token {
+		return nil
+	}
+	if m.LastBreak != nil && m.LastBreak.Token == token {
+		return lossOf(&conclavev1.Lost{Cause: "broken", Reason: m.LastBreak.Reason, Actor: m.LastBreak.Actor})
+	}
+	return &Error{Reason: reasonLost, Message: "it was taken away while the connection was down"}
+}
+
+// lossOf says how a term was lost, nil if it is current.
+func (e *ElectionInfo) lossOf(term Token) *Error {
+	if e.Leader != nil && e.Leader.Term == term {
+		return nil
+	}
+	if e.HandOverReason != "" {
+		return lossOf(&conclavev1.Lost{Cause: "handed over", Reason: e.HandOverReason, Actor: e.HandOverActor})
+	}
+	return &Error{Reason: reasonLost, Message: "it was taken away while the connection was down"}
 }

@@ -12,51 +12,6 @@ import (
 	conclavev1 "github.com/conclavehq/conclave/proto/gen/conclave/v1"
 )
 
-// line is a mutex of a fake service that somebody else holds: a place in its
-// line survives its call.
-type line struct {
-	mu       sync.Mutex
-	arrived  chan struct{} // closed by the first request
-	granted  chan struct{} // closed when the waiter gets the mutex
-	canceled chan struct{}
-	ids      []string
-	calls    int
-	released []int64
-}
-
-func newLine() *line {
-	return &line{arrived: make(chan struct{}), granted: make(chan struct{}), canceled: make(chan struct{})}
-}
-
-func (l *line) acquire(ctx context.Context, req *conclavev1.AcquireMutexRequest) (*conclavev1.AcquireMutexResponse, error) {
-	l.mu.Lock()
-	if l.calls++; l.calls == 1 {
-		close(l.arrived)
-	}
-	l.ids = append(l.ids, req.GetRequestId().GetClient())
-	l.mu.Unlock()
-	select {
-	case <-l.granted:
-		return &conclavev1.AcquireMutexResponse{Token: 7, Count: 1}, nil
-	default:
-	}
-	select {
-	case <-l.canceled:
-		return nil, refusal(connect.CodeAborted, &conclavev1.ErrorInfo{Reason: conclavev1.ErrorReason_ERROR_REASON_WAIT_CANCELED})
-	case <-l.granted:
-		return &conclavev1.AcquireMutexResponse{Token: 7, Count: 1}, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (l *line) release(req *conclavev1.ReleaseMutexRequest) (*conclavev1.ReleaseMutexResponse, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.released = append(l.released, req.GetToken())
-	return &conclavev1.ReleaseMutexResponse{}, nil
-}
-
 func session(t *testing.T, c *Client) *Session {
 	t.Helper()
 	s, err := c.NewSession(t.Context())
@@ -97,6 +52,45 @@ func TestWaitMovesToAnotherNodeWithItsPlace(t *testing.T) {
 	defer l.mu.Unlock()
 	if hold.Token() != 7 || len(l.ids) != 2 || l.ids[0] != l.ids[1] {
 		t.Errorf("token %d, ids %q", hold.Token(), l.ids)
+	}
+}
+
+// A node that is cut off from the others does not end its calls: they have to
+// leave it when it fails others.
+//
+// Promise R4
+func TestWaitLeavesANodeThatFailsOthers(t *testing.T) {
+	stuck, l := newLine(), newLine()
+	first := &fakeNode{
+		acquire: stuck.acquire,
+		put: func(*conclavev1.PutRequest) (*conclavev1.PutResponse, error) {
+			return nil, refused(conclavev1.ErrorReason_ERROR_REASON_NO_QUORUM)
+		},
+	}
+	second := &fakeNode{
+		acquire: l.acquire,
+		release: l.release,
+		put: func(*conclavev1.PutRequest) (*conclavev1.PutResponse, error) {
+			return &conclavev1.PutResponse{}, nil
+		},
+	}
+	close(l.granted)
+	c := dial(t, []string{first.serve(t), second.serve(t)})
+	s := session(t, c)
+	var put sync.WaitGroup
+	defer put.Wait()
+	put.Go(func() {
+		<-stuck.arrived
+		if _, err := c.Put(t.Context(), "a", "b"); err != nil {
+			t.Error(err)
+		}
+	})
+	hold, err := s.Mutex("a").Lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if hold.Token() != 7 || stuck.ids[0] != l.ids[0] {
+		t.Errorf("token %d, ids %q and %q", hold.Token(), stuck.ids, l.ids)
 	}
 }
 

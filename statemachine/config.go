@@ -24,6 +24,10 @@ type Config struct {
 	// not exist.
 	Dir string
 
+	// Existing says that Dir has held a state before: when there is none, Open
+	// fails instead of beginning a new one.
+	Existing bool
+
 	// Store are the settings of the DB; the zero value works.
 	Store store.Options
 

@@ -20,6 +20,8 @@ const (
 // state in one atomic step.
 type directory struct {
 	path string
+	// existing says that there has to be a DB.
+	existing bool
 }
 
 func (d directory) db(number uint64) string {
@@ -29,11 +31,11 @@ func (d directory) db(number uint64) string {
 // current returns the number of the DB in use, 0 when there is none yet.
 func (d directory) current() (uint64, error) {
 	raw, err := os.ReadFile(filepath.Join(d.path, currentFile))
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) && !d.existing {
 		return 0, nil
 	}
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("the replica has lost its data: %w", err)
 	}
 	number, err := strconv.ParseUint(strings.TrimPrefix(strings.TrimSpace(string(raw)), dbPrefix), 10, 64)
 	if err != nil || number == 0 {

@@ -26,9 +26,15 @@ type replica struct {
 // open opens the replica that lives in dir.
 func open(t testing.TB, dir string) *replica {
 	t.Helper()
+	return openWith(t, dir, 128)
+}
+
+// openWith opens a replica whose subscriptions hold so many pending events.
+func openWith(t testing.TB, dir string, buffer int) *replica {
+	t.Helper()
 	r := &replica{t: t, results: map[uint64][]*logv1.Result{}}
 	r.Machine = New(Config{
-		Shard: testShard, Replica: 1, Dir: dir, FeedBuffer: 128,
+		Shard: testShard, Replica: 1, Dir: dir, FeedBuffer: buffer,
 		Results: func(id uint64, results []*logv1.Result) { r.results[id] = results },
 	})
 	if _, err := r.Open(make(chan struct{})); err != nil {

@@ -14,8 +14,8 @@ import (
 // After so many events, or bytes in them, a part of the history is large enough
 // for one go. The revision that passes the bound is still read whole.
 const (
-	historyEvents = 1000
-	historyBytes  = 1 << 20
+	defaultHistoryEvents = 1000
+	historyBytes         = 1 << 20
 )
 
 // Watch begins to watch keys, on this replica.
@@ -57,7 +57,7 @@ func (h history) Changes(req feed.WatchRequest, from int64) (feed.Changes, error
 	last := from
 	refusal := mvcc.Read(view, keys.Namespace(req.Namespace)).History(query,
 		func(revision int64, event *logv1.KVEvent) bool {
-			if revision != last && (len(part.Events) >= historyEvents || size >= historyBytes) {
+			if revision != last && (len(part.Events) >= h.machine.historyEvents || size >= historyBytes) {
 				part.Through = last
 				return false
 			}

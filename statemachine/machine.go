@@ -24,6 +24,8 @@ type Machine struct {
 	due      *dueTable
 	hashes   hashes
 	prepared preparedViews
+	// historyEvents is how many events a watcher reads from disk in one go.
+	historyEvents int
 
 	// applier and number belong to the apply goroutine.
 	applier *applier
@@ -44,10 +46,12 @@ var _ dbsm.IOnDiskStateMachine = (*Machine)(nil)
 func New(config Config) *Machine {
 	return &Machine{
 		config: config,
-		dir:    directory{path: config.Dir},
+		dir:    directory{path: config.Dir, existing: config.Existing},
 		feed:   feed.New(config.FeedBuffer),
 		due:    newDueTable(),
 		hashes: hashes{stop: make(chan struct{})},
+
+		historyEvents: defaultHistoryEvents,
 	}
 }
 

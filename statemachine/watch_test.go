@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"time"
 
 	dbsm "github.com/lni/dragonboat/v4/statemachine"
 	"google.golang.org/protobuf/proto"
@@ -89,7 +90,10 @@ func (o *observer) read(history changes, compacted int64) (overtaken bool) {
 		o.from = max(o.from, o.watcher.Progress()+1)
 		return false
 	}
-	batch, err := o.watcher.Next(o.t.Context())
+	// What must come is committed already: a watcher that waits missed it.
+	ctx, cancel := context.WithTimeout(o.t.Context(), 20*time.Second)
+	defer cancel()
+	batch, err := o.watcher.Next(ctx)
 	if gone := (*feed.CompactedError)(nil); errors.As(err, &gone) {
 		if o.from >= compacted || gone.Revision != compacted {
 			o.t.Fatalf("at revision %d of a history compacted to %d: %v", o.from, compacted, err)
@@ -112,7 +116,10 @@ func TestWatchersMissNothing(t *testing.T) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 3))
 			g := newGenerator(seed)
-			leader, follower := open(t, t.TempDir()), open(t, t.TempDir())
+			// Small bounds, so that watchers often fall behind and read the
+			// history in many parts.
+			leader, follower := openWith(t, t.TempDir(), 4096), openWith(t, t.TempDir(), 20)
+			follower.historyEvents = 3
 			all := leader.Subscribe(feed.KV(1, []byte{0}, []byte{0}))
 			var history changes
 			var log []dbsm.Entry // what the follower has not applied yet

@@ -6,8 +6,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 const durationRule = "give a time with its unit, such as 10s, 500ms or 1h30m"
@@ -28,8 +30,23 @@ func takes(names ...string) cobra.PositionalArgs {
 		if len(args) > len(names) {
 			return misused("%s: there is no use for %q: %s", title(cmd), args[len(names)], see(cmd))
 		}
+		for i, arg := range args {
+			if what := strings.Trim(names[i], "[]"); what != "VALUE" && what != "BODY" && !utf8.ValidString(arg) {
+				return misused("%s %q is not valid UTF-8: names and keys are text", what, arg)
+			}
+		}
 		return nil
 	}
+}
+
+// textFlags refuses flags that are not text.
+func textFlags(cmd *cobra.Command) (err error) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if !utf8.ValidString(f.Value.String()) {
+			err = misused("--%s %q is not valid UTF-8", f.Name, f.Value.String())
+		}
+	})
+	return err
 }
 
 // takesCommand is takes for what may end with -- COMMAND.

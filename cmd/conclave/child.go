@@ -37,6 +37,8 @@ func (c child) run(ctx context.Context, a *app) (code int, err error) {
 	cmd := exec.Command(c.argv[0], c.argv[1:]...)
 	cmd.Env = append(os.Environ(), c.env...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.in, a.out, a.complaints
+	// What it leaves behind must not keep us from seeing that it has ended.
+	cmd.WaitDelay = grace
 	if !shared {
 		ownGroup(cmd)
 	}
@@ -77,7 +79,7 @@ func (c child) run(ctx context.Context, a *app) (code int, err error) {
 
 func exitCode(cmd *exec.Cmd, err error) (int, error) {
 	var ended *exec.ExitError
-	if err != nil && !errors.As(err, &ended) {
+	if err != nil && !errors.As(err, &ended) && !errors.Is(err, exec.ErrWaitDelay) {
 		return 0, fmt.Errorf("cannot follow the command: %w", err)
 	}
 	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {

@@ -61,14 +61,14 @@ func (a *app) check(cmd *cobra.Command, _ []string) error {
 	if a.dialTimeout <= 0 {
 		return misused("--dial-timeout %s: give more than 0", a.dialTimeout)
 	}
-	return nil
+	return textFlags(cmd)
 }
 
 // checkServer refuses flags that only clients understand.
 func (a *app) checkServer(cmd *cobra.Command) error {
 	var err error
-	cmd.InheritedFlags().Visit(func(f *pflag.Flag) {
-		if f.Name != "help" {
+	cmd.InheritedFlags().VisitAll(func(f *pflag.Flag) {
+		if f.Changed {
 			err = misused("conclave server has no flag --%s, which is for clients: see conclave server --help", f.Name)
 		}
 	})

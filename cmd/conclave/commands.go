@@ -19,6 +19,6 @@ func recipeCommands(a *app) []*cobra.Command {
 func clusterCommands(a *app) []*cobra.Command {
 	return []*cobra.Command{
 		newNamespaceCommand(a), newMemberCommand(a), newEndpointCommand(a), newMoveLeaderCommand(a),
-		newVersionCommand(a),
+		newBenchCommand(a), newVersionCommand(a),
 	}
 }

@@ -83,6 +83,7 @@ func (a *app) elect(ctx context.Context, name, value string, command []string, f
 		}
 	}
 	return tenure{
+		session: s,
 		what:    fmt.Sprintf("the leadership of %q", name),
 		held:    term.Context(),
 		release: func(ctx context.Context) error { return term.Resign(ctx) },

@@ -89,7 +89,7 @@ leads.`,
 }
 
 func (a *app) observe(ctx context.Context, name string, count int) error {
-	if _, err := a.now(ctx); err != nil {
+	if _, err := a.now(ctx, fmt.Sprintf("observe election %q", name)); err != nil {
 		return err
 	}
 	c, err := a.dial(ctx)

@@ -69,12 +69,14 @@ func usageText(usage usageError) string {
 
 func (a *app) explainService(e *conclave.Error) (string, int) {
 	switch {
+	case errors.Is(e, conclave.ErrOutcomeUnknown) && errors.Is(e, conclave.ErrNoQuorum):
+		return during(e, "it may or may not have happened, because a majority of the nodes was lost before the answer; read the state when it is back"), exitNoReach
 	case errors.Is(e, conclave.ErrOutcomeUnknown):
-		return during(e, "it may or may not have happened, because the connection ended before the answer; read the state before you try again"), exitNoReach
+		return during(e, "it may or may not have happened, because no answer came; read the state before you try again"), exitNoReach
 	case errors.Is(e, conclave.ErrUnavailable):
 		return during(e, a.unreachable(e)), exitNoReach
 	case errors.Is(e, conclave.ErrNoQuorum):
-		return during(e, "no majority of the nodes answers, so nothing happened; see which are missing with conclave endpoint status --cluster"), exitNoReach
+		return during(e, "no majority of the nodes answers, so nothing happened; see which are missing with conclave endpoint status"), exitNoReach
 	case errors.Is(e, conclave.ErrOverloaded):
 		return during(e, e.Message), exitNoReach
 	case errors.Is(e, conclave.ErrWaitTimeout) && e.Holder == nil:
@@ -108,7 +110,7 @@ func networkReason(err error) string {
 	case errors.As(err, &network):
 		return network.Err.Error()
 	case errors.As(err, &service):
-		return service.Message
+		return strings.ReplaceAll(service.Message, "\n", "; ")
 	}
 	return err.Error()
 }
@@ -130,15 +132,18 @@ func reasonOf(err error) string {
 	if e.Holder != nil {
 		text += "; held by " + e.Holder.String()
 	}
-	if e.Actor != "" {
-		text += " (by " + e.Actor + ")"
-	}
 	return during(e, text)
 }
 
+// during puts before a text what was tried. A name in it may be long.
 func during(e *conclave.Error, text string) string {
-	if e.Op == "" {
+	const most = 120
+	op := []rune(e.Op)
+	switch {
+	case len(op) == 0:
 		return text
+	case len(op) > most:
+		return string(op[:most]) + "…: " + text
 	}
 	return e.Op + ": " + text
 }

@@ -81,7 +81,7 @@ func (a *app) lock(ctx context.Context, name string, command []string, flags ses
 	}
 	hold, err := lock(mutex, ctx)
 	if errors.Is(err, conclave.ErrHeld) || errors.Is(err, conclave.ErrWaitTimeout) {
-		return wait.over(fmt.Sprintf("mutex %q", name), holderOf(err))
+		return wait.over(fmt.Sprintf("mutex %q", name), a.holderOf(ctx, name, err))
 	}
 	if err != nil {
 		return err
@@ -92,6 +92,7 @@ func (a *app) lock(ctx context.Context, name string, command []string, flags ses
 		}
 	}
 	return tenure{
+		session: s,
 		what:    fmt.Sprintf("mutex %q", name),
 		held:    hold.Context(),
 		release: hold.Unlock,
@@ -112,10 +113,18 @@ func (a *app) printToken(kind, name string, token conclave.Token, lease conclave
 	)
 }
 
-func holderOf(err error) *conclave.Card {
+// holderOf is who holds a mutex, for a better sentence; nil if that is not known.
+func (a *app) holderOf(ctx context.Context, name string, refused error) (card *conclave.Card) {
 	var e *conclave.Error
-	if errors.As(err, &e) {
+	if errors.As(refused, &e) && e.Holder != nil {
 		return e.Holder
 	}
-	return nil
+	_ = a.call(ctx, func(ctx context.Context, c *conclave.Client) error {
+		m, err := c.GetMutex(ctx, name)
+		if err == nil && m.Hold != nil {
+			card = &m.Hold.Card
+		}
+		return err
+	})
+	return card
 }

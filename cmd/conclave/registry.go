@@ -107,6 +107,7 @@ func (a *app) register(ctx context.Context, instance conclave.Instance, flags se
 		}
 	}
 	return tenure{
+		session: s,
 		what:    fmt.Sprintf("the registration of %s/%s", instance.Service, instance.ID),
 		held:    s.Context(),
 		release: registered.Deregister,

@@ -34,7 +34,7 @@ until interrupted. With -w json each line has the change and all instances.`,
 }
 
 func (a *app) watchService(ctx context.Context, service string, count int) error {
-	if _, err := a.now(ctx); err != nil {
+	if _, err := a.now(ctx, "watch services"); err != nil {
 		return err
 	}
 	c, err := a.dial(ctx)

@@ -52,7 +52,7 @@ func newRootCommand(a *app) *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noSuchCommand,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE:          showHelp,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.SetFlagErrorFunc(wrongFlag)
@@ -81,6 +81,11 @@ func newRootCommand(a *app) *cobra.Command {
 	add("cluster", clusterCommands(a)...)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			c.Args, c.RunE = noSuchCommand, showHelp
+		}
+	}
 	strict(root)
 	return root
 }
@@ -108,11 +113,13 @@ func newGroup(name, short, long string, commands ...*cobra.Command) *cobra.Comma
 		Short: short,
 		Long:  long,
 		Args:  noSuchCommand,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE:  showHelp,
 	}
 	group.AddCommand(commands...)
 	return group
 }
+
+func showHelp(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 
 // usageError is a command line that cannot be understood.
 type usageError struct{ err error }

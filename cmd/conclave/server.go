@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"log"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -38,7 +39,11 @@ func newServerCommand() *cobra.Command {
 			if err != nil {
 				return usageError{err}
 			}
-			node, err := server.Start(cmd.Context(), settings, server.NewLogger(settings, cmd.ErrOrStderr()))
+			logger := server.NewLogger(settings, cmd.ErrOrStderr())
+			// What dependencies have to say becomes lines of the node's log.
+			log.SetFlags(0)
+			log.SetOutput(server.StandardLog(logger))
+			node, err := server.Start(cmd.Context(), settings, logger)
 			if err != nil {
 				return fmt.Errorf("cannot start: %w", err)
 			}

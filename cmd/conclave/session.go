@@ -79,6 +79,7 @@ func (a *app) closing(ctx context.Context, s *conclave.Session) {
 
 // tenure is something held, and for whom: a mutex or a leadership.
 type tenure struct {
+	session *conclave.Session
 	what    string // e.g. `mutex "invoice"`
 	held    context.Context
 	release func(context.Context) error
@@ -103,12 +104,17 @@ func (t tenure) keep(ctx context.Context, a *app) error {
 		}
 	}
 	if t.held.Err() != nil {
-		return lost(t.what+" was lost", context.Cause(t.held))
+		cause := context.Cause(t.held)
+		if t.session.Context().Err() != nil {
+			cause = context.Cause(t.session.Context()) // says more
+		}
+		return lost(t.what+" was lost", cause)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
 	defer cancel()
 	if err := t.release(ctx); err != nil {
-		a.note("%s", oneLine(reasonOf(err)))
+		a.note("%s; it is free in %s", oneLine(reasonOf(err)), short(t.session.TTL()))
+		t.session.Detach() // closing it would fail as well
 	}
 	if code != exitOK {
 		return &exitError{code: code}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -106,12 +107,12 @@ func (f *watchFlags) options(span []conclave.SpanOption) ([]conclave.WatchOption
 }
 
 func (a *app) watch(ctx context.Context, key string, options []conclave.WatchOption, flags watchFlags, command []string) error {
+	now, err := a.now(ctx, fmt.Sprintf("watch %q", key))
+	if err != nil {
+		return err
+	}
 	from := conclave.Revision(flags.revision)
 	if from == 0 {
-		now, err := a.now(ctx)
-		if err != nil {
-			return err
-		}
 		from = now + 1
 	}
 	c, err := a.dial(ctx)
@@ -141,7 +142,7 @@ func (a *app) watch(ctx context.Context, key string, options []conclave.WatchOpt
 
 // now is the current revision. It also finds out within --timeout whether the
 // service is there at all: a watch would wait for it.
-func (a *app) now(ctx context.Context) (revision conclave.Revision, err error) {
+func (a *app) now(ctx context.Context, what string) (revision conclave.Revision, err error) {
 	err = a.call(ctx, func(ctx context.Context, c *conclave.Client) error {
 		res, err := c.Range(ctx, "\x00", conclave.CountOnly())
 		if err == nil {
@@ -149,6 +150,12 @@ func (a *app) now(ctx context.Context) (revision conclave.Revision, err error) {
 		}
 		return err
 	})
+	var service *conclave.Error
+	if errors.As(err, &service) {
+		named := *service
+		named.Op = what
+		err = &named
+	}
 	return revision, err
 }
 

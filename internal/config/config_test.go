@@ -33,7 +33,7 @@ func TestDefaultIsACompleteSingleNode(t *testing.T) {
 }
 
 func TestPrecedence(t *testing.T) {
-	environ := []string{"CONCLAVE_DATA_SHARDS=3", "CONCLAVE_LOG_LEVEL=warn", "CONCLAVE_ENDPOINTS=http://x:1", "PATH=/bin"}
+	environ := []string{"CONCLAVE_DATA_SHARDS=3", "CONCLAVE_LOG_LEVEL=warn", "CONCLAVE_ENDPOINTS=http://x:1", "CONCLAVE_LOCK=a", "CONCLAVE_WATCH_KEY=k", "PATH=/bin"}
 	s, err := load(t, environ, "--log-level", "error")
 	if err != nil {
 		t.Fatal(err)

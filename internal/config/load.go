@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
+	"regexp"
 	"strings"
 
 	"github.com/go-viper/mapstructure/v2"
@@ -20,8 +20,10 @@ import (
 // EnvPrefix begins every variable: --data-dir is CONCLAVE_DATA_DIR.
 const EnvPrefix = "CONCLAVE_"
 
-// clientVariables belong to the client commands and may be set beside a server.
-var clientVariables = []string{"CONCLAVE_ENDPOINTS", "CONCLAVE_NAMESPACE", "CONCLAVE_TOKEN", "CONCLAVE_TERM"}
+// clientVariables belong to the client commands and to what these run, which may
+// be a server.
+var clientVariables = regexp.MustCompile(`^CONCLAVE_(ENDPOINTS|NAMESPACE|TOKEN|TERM|LOCK|ELECTION|` +
+	`QUEUE|JOB_ID|RECEIPT|ATTEMPT|SERVICE|INSTANCE|WATCH_[A-Z_]+)$`)
 
 // Flags defines the server's flags on a set.
 func Flags(flags *pflag.FlagSet) {
@@ -87,7 +89,7 @@ func loadFile(k *koanf.Koanf, file string) error {
 func loadFlags(k *koanf.Koanf, flags *pflag.FlagSet, environ []string) error {
 	for _, entry := range environ {
 		name, _, _ := strings.Cut(entry, "=")
-		if !strings.HasPrefix(name, EnvPrefix) || slices.Contains(clientVariables, name) {
+		if !strings.HasPrefix(name, EnvPrefix) || clientVariables.MatchString(name) {
 			continue
 		}
 		if flags.Lookup(flagOf(name)) == nil {
@@ -98,7 +100,7 @@ func loadFlags(k *koanf.Koanf, flags *pflag.FlagSet, environ []string) error {
 		Prefix:      EnvPrefix,
 		EnvironFunc: func() []string { return environ },
 		TransformFunc: func(name, value string) (string, any) {
-			if slices.Contains(clientVariables, name) {
+			if clientVariables.MatchString(name) {
 				return "", nil
 			}
 			return flagOf(name), value

@@ -181,6 +181,9 @@ func (b *Batch) Commit() error {
 	if err := errors.Join(err, out.Close()); err != nil {
 		return fmt.Errorf("store: commit: %w", err)
 	}
+	if err := b.db.noteManifest(); err != nil {
+		return fmt.Errorf("store: commit: %w", err)
+	}
 	b.db.hotRecords.Store(int64(b.db.hot.Len()))
 	return nil
 }

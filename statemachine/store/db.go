@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"sync"
 	"sync/atomic"
 
@@ -19,7 +20,9 @@ var ErrClosed = errors.New("store: closed")
 // DB is the storage of one shard replica. NewBatch belongs to the apply
 // goroutine; View, Sync, Metrics and DiskBytes may be called from any.
 type DB struct {
-	pebble *pebble.DB
+	pebble  *pebble.DB
+	log     *logger // of pebble's events
+	witness witness
 
 	// hot holds all records of hot and derived tables. Only the apply
 	// goroutine touches it.
@@ -40,12 +43,21 @@ type DB struct {
 // Open opens the store in dir, making it if there is none, and loads the hot
 // tables. Derived tables are empty; the owner rebuilds them.
 func Open(dir string, opts Options) (*DB, error) {
-	db, err := pebble.Open(dir, opts.pebbleOptions())
+	po, log := opts.pebbleOptions()
+	w := witness{fs: po.FS, dir: dir}
+	if err := w.check(); err != nil {
+		return nil, fmt.Errorf("store: open %s: %w", dir, err)
+	}
+	db, err := pebble.Open(dir, po)
 	if err != nil {
 		return nil, fmt.Errorf("store: open %s: %w", dir, err)
 	}
-	d := &DB{pebble: db}
-	if err := d.loadHot(); err != nil {
+	d := &DB{pebble: db, log: log, witness: w}
+	err = w.note()
+	if err == nil {
+		err = d.loadHot()
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("store: load %s: %w", dir, err), db.Close())
 	}
 	return d, nil
@@ -78,6 +90,19 @@ func (d *DB) Sync() error {
 		return fmt.Errorf("store: sync: %w", err)
 	}
 	return nil
+}
+
+// noteManifest puts on record how far the manifest has come, if it has moved.
+func (d *DB) noteManifest() error {
+	if !d.log.manifestMoved.Swap(false) {
+		return nil
+	}
+	err := d.witness.note()
+	if errors.Is(err, fs.ErrNotExist) { // another manifest took its place meanwhile
+		d.log.manifestMoved.Store(true)
+		return nil
+	}
+	return err
 }
 
 // acquire keeps the DB from closing until views.Done is called.

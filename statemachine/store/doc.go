@@ -30,4 +30,5 @@
 // the commits. Sync makes everything committed durable.
 //
 // A failed write or fsync ends the process through Options.Fatal (promise S3).
+// Open refuses a DB whose manifest lost records that it once had (witness.go).
 package store

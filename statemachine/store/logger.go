@@ -3,6 +3,8 @@ package store
 import (
 	"errors"
 	"fmt"
+	"strings"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/rs/zerolog"
@@ -13,6 +15,8 @@ import (
 type logger struct {
 	log   zerolog.Logger
 	fatal func(string)
+	// manifestMoved is set when files may have joined or left the DB.
+	manifestMoved atomic.Bool
 }
 
 var _ pebble.Logger = (*logger)(nil)
@@ -30,7 +34,7 @@ func (l *logger) Errorf(format string, args ...any) { l.log.Error().Msgf(format,
 // Fatalf ends the process. Pebble relies on it not to return: after a failed
 // write its state in memory is ahead of the disk.
 func (l *logger) Fatalf(format string, args ...any) {
-	reason := fmt.Sprintf(format, args...)
+	reason, _, _ := strings.Cut(fmt.Sprintf(format, args...), "\n") // without Pebble's stacks
 	if l.fatal != nil {
 		l.fatal(reason)
 	}
@@ -47,8 +51,11 @@ func (l *logger) listener() *pebble.EventListener {
 			}
 			l.Fatalf("background write: %v", err)
 		},
-		DataCorruption: func(info pebble.DataCorruptionInfo) { l.Fatalf("damaged data: %s", info) },
-		DiskSlow:       func(info pebble.DiskSlowInfo) { l.log.Warn().Msgf("slow disk: %s", info) },
+		DataCorruption:  func(info pebble.DataCorruptionInfo) { l.Fatalf("damaged data: %s", info) },
+		DiskSlow:        func(info pebble.DiskSlowInfo) { l.log.Warn().Msgf("slow disk: %s", info) },
+		FlushEnd:        func(pebble.FlushInfo) { l.manifestMoved.Store(true) },
+		CompactionEnd:   func(pebble.CompactionInfo) { l.manifestMoved.Store(true) },
+		ManifestCreated: func(pebble.ManifestCreateInfo) { l.manifestMoved.Store(true) },
 		WriteStallBegin: func(info pebble.WriteStallBeginInfo) {
 			l.log.Warn().Msgf("writes wait: %s", info.Reason)
 		},

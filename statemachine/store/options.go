@@ -43,8 +43,8 @@ type Options struct {
 	Log zerolog.Logger
 }
 
-// pebbleOptions translates o.
-func (o Options) pebbleOptions() *pebble.Options {
+// pebbleOptions translates o. The logger is the one inside the options.
+func (o Options) pebbleOptions() (*pebble.Options, *logger) {
 	memTable := o.MemTableBytes
 	if memTable == 0 {
 		memTable = DefaultMemTableBytes
@@ -70,5 +70,5 @@ func (o Options) pebbleOptions() *pebble.Options {
 	for i := range opts.Levels {
 		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBitsPerKey)
 	}
-	return opts
+	return opts, logger
 }

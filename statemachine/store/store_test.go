@@ -319,7 +319,7 @@ func TestFailedWriteIsFatal(t *testing.T) {
 
 func TestFatalThatReturnsPanics(t *testing.T) {
 	var reason string
-	opts := Options{Fatal: func(r string) { reason = r }}.pebbleOptions()
+	opts, _ := Options{Fatal: func(r string) { reason = r }}.pebbleOptions()
 	panics := func(f func()) {
 		t.Helper()
 		defer func() {

@@ -1,0 +1,109 @@
+package server_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"connectrpc.com/connect"
+	"github.com/rs/zerolog"
+
+	"github.com/conclavehq/conclave/internal/config"
+	"github.com/conclavehq/conclave/internal/server"
+	conclavev1 "github.com/conclavehq/conclave/proto/gen/conclave/v1"
+	"github.com/conclavehq/conclave/proto/gen/conclave/v1/conclavev1connect"
+)
+
+// settings are those of a single node on free ports.
+func settings(t *testing.T) config.Server {
+	t.Helper()
+	s := config.Default()
+	s.DataDir = t.TempDir()
+	s.ListenClientURLs = "http://127.0.0.1:0"
+	s.ListenPeerURLs = "http://127.0.0.1:0"
+	if err := s.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func start(t *testing.T) *server.Node {
+	t.Helper()
+	node, err := server.Start(t.Context(), settings(t), zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-node.Ready():
+	case <-time.After(30 * time.Second):
+		t.Fatal("the node was not ready in time")
+	}
+	return node
+}
+
+// A stop ends open streams with a clear code instead of waiting for them.
+func TestStopEndsStreams(t *testing.T) {
+	node := start(t)
+	watches := conclavev1connect.NewWatchServiceClient(http.DefaultClient, node.URLs()[0])
+	stream, err := watches.Watch(t.Context(), &conclavev1.WatchRequest{Span: &conclavev1.Span{Key: "k"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !stream.Receive() { // the revision that it starts from
+		t.Fatal(stream.Err())
+	}
+	stopped := make(chan error, 1)
+	go func() { stopped <- node.Stop(context.Background()) }()
+	if stream.Receive() {
+		t.Errorf("got %v after the stop", stream.Msg())
+	}
+	if code := connect.CodeOf(stream.Err()); code != connect.CodeUnavailable {
+		t.Errorf("the stream ended with %v (%v), want unavailable", code, stream.Err())
+	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+}
+
+// The shards tell about themselves on /metrics.
+func TestMetrics(t *testing.T) {
+	node := start(t)
+	response, err := http.Get(node.URLs()[0] + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(response.Body)
+	if err := response.Body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`conclave_shard_is_leader{shard="1"} 1`, `conclave_shard_has_leader{shard="2"} 1`, "conclave_shard_applied_index", "go_goroutines"} {
+		if !strings.Contains(string(body), want) {
+			t.Errorf("/metrics lacks %s", want)
+		}
+	}
+	if err := node.Stop(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+// A port that somebody else has is one sentence.
+func TestPortInUse(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	s := settings(t)
+	s.ListenPeerURLs = "http://" + taken.Addr().String()
+	_, err = server.Start(t.Context(), s, zerolog.Nop())
+	if err == nil || !strings.Contains(err.Error(), "is in use by another process") {
+		t.Errorf("got %v, want a sentence about the port", err)
+	}
+}

@@ -1,0 +1,109 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// diskBytes is the size of the disk that is filled. A fresh node takes less than
+// 1 MiB of it.
+const diskBytes = 160 << 20
+
+// A disk runs full under writes. The node says so and ends, or goes on refusing;
+// once there is room again, a restart has all that was acknowledged.
+//
+// Promises D1, S3.
+func TestFullDisk(t *testing.T) {
+	disk := smallDisk(t)
+	one := prepareCluster(t, 1)
+	n := one.nodes[0]
+	n.dir = filepath.Join(disk, "n1")
+	one.start()
+
+	// Some room is kept aside, to be given back later.
+	ballast := filepath.Join(disk, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, diskBytes/4), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	kept := putUntilRefused(t, n)
+	t.Logf("%d writes of 64 KiB were acknowledged", len(kept))
+	if n.waitExit() == 0 {
+		t.Error("the node ended with exit code 0")
+	}
+	t.Log(n.saidWhy(t, "no space left"))
+
+	// Without room it may start on what it cleans up, or not, and says why.
+	n.start()
+	if n.getsReady() {
+		n.kill()
+	} else {
+		n.waitExit()
+		t.Log(n.saidWhy(t, "no space left"))
+	}
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	n.start()
+	n.waitReady()
+	if !answersAsBefore(t, n, kept) {
+		t.Error("the node ended although there is room again")
+	}
+}
+
+// putUntilRefused writes until the node ends, and returns what it acknowledged.
+func putUntilRefused(t *testing.T, n *node) map[string]string {
+	t.Helper()
+	client := dial(t, n.clientURL)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	go func(l *life) {
+		select {
+		case <-l.exited:
+			cancel()
+		case <-ctx.Done():
+		}
+	}(n.life)
+	kept := make(map[string]string)
+	for i := 0; ; i++ {
+		key, value := fmt.Sprintf("k/%05d", i), strings.Repeat(fmt.Sprintf("%7d ", i), 8<<10)
+		_, err := client.Put(ctx, key, value)
+		switch {
+		case err == nil:
+			kept[key] = value
+		case errors.Is(ctx.Err(), context.DeadlineExceeded):
+			t.Fatalf("the disk of %d bytes takes write after write (%d)", diskBytes, len(kept))
+		case ctx.Err() != nil:
+			return kept
+		default:
+			t.Logf("%s: %v", key, err)
+		}
+	}
+}
+
+// smallDisk mounts a file system in memory. It takes root.
+func smallDisk(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if os.Geteuid() != 0 {
+		t.Skip("mounting a small disk takes root")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	mount := exec.CommandContext(ctx, "mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%d", diskBytes), "conclave-test", dir)
+	if out, err := mount.CombinedOutput(); err != nil {
+		t.Skipf("a small disk cannot be mounted here: %v: %s", err, out)
+	}
+	t.Cleanup(func() {
+		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
+			t.Errorf("umount %s: %v: %s", dir, err, out)
+		}
+	})
+	return dir
+}
