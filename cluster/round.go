@@ -21,7 +21,7 @@ type round struct {
 	decided func([]Outcome)
 
 	open []submission // of the next attempt
-	over []Outcome  // decided, and not yet told
+	over []Outcome    // decided, and not yet told
 }
 
 // run tries until all commands are decided.

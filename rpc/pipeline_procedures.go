@@ -205,6 +205,8 @@ func newProcedures(s *core, nodes clusterHandler) procedures {
 		conclavev1.Procedure_PROCEDURE_CLUSTER_MOVE_LEADER:    calling(conclavev1connect.ClusterServiceMoveLeaderProcedure, nodes.MoveLeader),
 		conclavev1.Procedure_PROCEDURE_CLUSTER_REPLACE_MEMBER: calling(conclavev1connect.ClusterServiceReplaceMemberProcedure, nodes.ReplaceMember),
 		conclavev1.Procedure_PROCEDURE_CLUSTER_COMPARE_HASHES: calling(conclavev1connect.ClusterServiceCompareHashesProcedure, nodes.CompareHashes),
+
+		conclavev1.Procedure_PROCEDURE_WATCH_POLL_WATCH: polling(conclavev1connect.WatchServicePollWatchProcedure, watchHandler{s}.PollWatch),
 	}
 	var list procedures
 	for number, p := range table {

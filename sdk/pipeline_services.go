@@ -21,7 +21,7 @@ func (s *services) pipelined(p *pipeline) *services {
 		pipedNamespace{s.NamespaceServiceClient, p},
 		pipedQueue{s.QueueServiceClient, p},
 		pipedRegistry{s.RegistryServiceClient, p},
-		s.WatchServiceClient,
+		pipedWatch{s.WatchServiceClient, p},
 	}
 }
 
@@ -278,4 +278,13 @@ func (p pipedCluster) ReplaceMember(ctx context.Context, req *conclavev1.Replace
 
 func (p pipedCluster) CompareHashes(ctx context.Context, req *conclavev1.CompareHashesRequest) (*conclavev1.CompareHashesResponse, error) {
 	return piped(ctx, p.pipeline, conclavev1.Procedure_PROCEDURE_CLUSTER_COMPARE_HASHES, req, p.ClusterServiceClient.CompareHashes)
+}
+
+type pipedWatch struct {
+	conclavev1connect.WatchServiceClient
+	pipeline *pipeline
+}
+
+func (p pipedWatch) PollWatch(ctx context.Context, req *conclavev1.PollWatchRequest) (*conclavev1.PollWatchResponse, error) {
+	return piped(ctx, p.pipeline, conclavev1.Procedure_PROCEDURE_WATCH_POLL_WATCH, req, p.WatchServiceClient.PollWatch)
 }

@@ -77,6 +77,7 @@ const (
 	Procedure_PROCEDURE_CLUSTER_MOVE_LEADER          Procedure = 82
 	Procedure_PROCEDURE_CLUSTER_REPLACE_MEMBER       Procedure = 83
 	Procedure_PROCEDURE_CLUSTER_COMPARE_HASHES       Procedure = 84
+	Procedure_PROCEDURE_WATCH_POLL_WATCH             Procedure = 90
 )
 
 // Enum value maps for Procedure.
@@ -133,6 +134,7 @@ var (
 		82: "PROCEDURE_CLUSTER_MOVE_LEADER",
 		83: "PROCEDURE_CLUSTER_REPLACE_MEMBER",
 		84: "PROCEDURE_CLUSTER_COMPARE_HASHES",
+		90: "PROCEDURE_WATCH_POLL_WATCH",
 	}
 	Procedure_value = map[string]int32{
 		"PROCEDURE_UNSPECIFIED":                  0,
@@ -186,6 +188,7 @@ var (
 		"PROCEDURE_CLUSTER_MOVE_LEADER":          82,
 		"PROCEDURE_CLUSTER_REPLACE_MEMBER":       83,
 		"PROCEDURE_CLUSTER_COMPARE_HASHES":       84,
+		"PROCEDURE_WATCH_POLL_WATCH":             90,
 	}
 )
 
@@ -535,7 +538,7 @@ const file_conclave_v1_pipeline_proto_rawDesc = "" +
 	"\tCallError\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\rR\x04code\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12*\n" +
-	"\x04info\x18\x03 \x01(\v2\x16.conclave.v1.ErrorInfoR\x04info*\xac\r\n" +
+	"\x04info\x18\x03 \x01(\v2\x16.conclave.v1.ErrorInfoR\x04info*\xcc\r\n" +
 	"\tProcedure\x12\x19\n" +
 	"\x15PROCEDURE_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10PROCEDURE_KV_PUT\x10\x01\x12\x14\n" +
@@ -588,7 +591,8 @@ const file_conclave_v1_pipeline_proto_rawDesc = "" +
 	"\x1ePROCEDURE_CLUSTER_LIST_MEMBERS\x10Q\x12!\n" +
 	"\x1dPROCEDURE_CLUSTER_MOVE_LEADER\x10R\x12$\n" +
 	" PROCEDURE_CLUSTER_REPLACE_MEMBER\x10S\x12$\n" +
-	" PROCEDURE_CLUSTER_COMPARE_HASHES\x10T2^\n" +
+	" PROCEDURE_CLUSTER_COMPARE_HASHES\x10T\x12\x1e\n" +
+	"\x1aPROCEDURE_WATCH_POLL_WATCH\x10Z2^\n" +
 	"\x0fPipelineService\x12K\n" +
 	"\bPipeline\x12\x1c.conclave.v1.PipelineRequest\x1a\x1d.conclave.v1.PipelineResponse(\x010\x01B\xae\x01\n" +
 	"\x0fcom.conclave.v1B\rPipelineProtoP\x01Z?github.com/conclavehq/conclave/proto/gen/conclave/v1;conclavev1\xa2\x02\x03CXX\xaa\x02\vConclave.V1\xca\x02\vConclave\\V1\xe2\x02\x17Conclave\\V1\\GPBMetadata\xea\x02\fConclave::V1b\x06proto3"
