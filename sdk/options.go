@@ -59,7 +59,8 @@ func WithLogger(logger *slog.Logger) Option {
 }
 
 // WithDialTimeout bounds how long it may take to connect to an endpoint before
-// the next one is tried. Default: 2 s.
+// the next one is tried, and to find that its calls can share a stream. Default:
+// 2 s.
 func WithDialTimeout(d time.Duration) Option {
 	return optionFunc(func(cfg *config) { cfg.dialTimeout = d })
 }

@@ -14,10 +14,9 @@ import (
 )
 
 const (
-	// A node that does not greet within greetPatience of the connection, or that
-	// does not know the pipeline, is called without it for unaryFor.
-	greetPatience = 2 * time.Second
-	unaryFor      = time.Minute
+	// A node that does not greet within the dial timeout, or that does not know
+	// the pipeline, is called without it for unaryFor.
+	unaryFor = time.Minute
 
 	// Larger requests go by themselves, so that nothing waits behind them.
 	maxPipedRequest = 128 << 10
@@ -134,7 +133,7 @@ func (p *pipeline) converse() {
 		ended <- p.receive(stream, greeted)
 		cancel() // what ends send
 	}()
-	patience := time.NewTimer(p.owner.dialTimeout + greetPatience)
+	patience := time.NewTimer(p.owner.dialTimeout)
 	defer patience.Stop()
 	fate := p.unopened
 	select {
