@@ -71,15 +71,15 @@ func (s *Server) mountServices(around *edge) {
 		connect.WithCodec(jsonCodec{name: "json"}),
 		connect.WithCodec(jsonCodec{name: "json; charset=utf-8"}),
 	}
-	s.mux.Handle(conclavev1connect.NewKVServiceHandler(kvHandler{s.core}, options...))
-	s.mux.Handle(conclavev1connect.NewWatchServiceHandler(watchHandler{s.core}, options...))
-	s.mux.Handle(conclavev1connect.NewLeaseServiceHandler(leaseHandler{s.core}, options...))
-	s.mux.Handle(conclavev1connect.NewMutexServiceHandler(mutexHandler{s.core}, options...))
-	s.mux.Handle(conclavev1connect.NewElectionServiceHandler(electionHandler{s.core}, options...))
-	s.mux.Handle(conclavev1connect.NewQueueServiceHandler(queueHandler{s.core}, options...))
-	s.mux.Handle(conclavev1connect.NewRegistryServiceHandler(registryHandler{s.core}, options...))
-	s.mux.Handle(conclavev1connect.NewNamespaceServiceHandler(namespaceHandler{s.core}, options...))
-	s.mux.Handle(conclavev1connect.NewClusterServiceHandler(s.nodes, options...))
+	s.mount(conclavev1connect.NewKVServiceHandler(kvHandler{s.core}, options...))
+	s.mount(conclavev1connect.NewWatchServiceHandler(watchHandler{s.core}, options...))
+	s.mount(conclavev1connect.NewLeaseServiceHandler(leaseHandler{s.core}, options...))
+	s.mount(conclavev1connect.NewMutexServiceHandler(mutexHandler{s.core}, options...))
+	s.mount(conclavev1connect.NewElectionServiceHandler(electionHandler{s.core}, options...))
+	s.mount(conclavev1connect.NewQueueServiceHandler(queueHandler{s.core}, options...))
+	s.mount(conclavev1connect.NewRegistryServiceHandler(registryHandler{s.core}, options...))
+	s.mount(conclavev1connect.NewNamespaceServiceHandler(namespaceHandler{s.core}, options...))
+	s.mount(conclavev1connect.NewClusterServiceHandler(s.nodes, options...))
 
 	s.mux.Handle(grpchealth.NewHandler(health{s.nodes}, options...))
 	reflector := grpcreflect.NewStaticReflector(services...)
