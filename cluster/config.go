@@ -81,8 +81,9 @@ type Config struct {
 	SnapshotEntries    uint64
 	CompactionOverhead uint64
 
-	// SnapshotBytesPerSecond limits the snapshots that this node sends. Zero is
-	// unlimited.
+	// SnapshotBytesPerSecond limits the snapshots that this node sends, all of
+	// them together, so that a replica that catches up does not take the network
+	// away from commits. Zero means 64 MiB; negative is unlimited.
 	SnapshotBytesPerSecond int64
 
 	// MaxQueuedOps and MaxQueuedBytes bound the commands that wait for a shard's
@@ -120,6 +121,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.ElectionTicks = or(c.ElectionTicks, 10*c.HeartbeatTicks)
 	c.SnapshotEntries = or(c.SnapshotEntries, 20_000)
 	c.CompactionOverhead = or(c.CompactionOverhead, 5_000)
+	c.SnapshotBytesPerSecond = or(c.SnapshotBytesPerSecond, 64<<20)
 	c.MaxQueuedOps = or(c.MaxQueuedOps, 50_000)
 	c.MaxQueuedBytes = or(c.MaxQueuedBytes, 64<<20)
 	if c.Dial == nil {

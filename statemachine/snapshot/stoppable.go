@@ -1,45 +1,27 @@
 package snapshot
 
-import (
-	"io"
-	"time"
-)
+import "io"
 
-// pacedWriter keeps a snapshot from taking the network and the disk away from
-// everything else.
-type pacedWriter struct {
+// stoppableWriter ends a snapshot that nobody wants any more between two blocks.
+type stoppableWriter struct {
 	out     io.Writer
-	rate    int64
 	stop    <-chan struct{}
 	stopped error
-	start   time.Time
-	sent    int64
 }
 
-// Paced returns a writer that passes on rate bytes per second at most (0: no
-// limit), and fails with the error stopped once the channel stop is closed.
-func Paced(out io.Writer, rate int64, stop <-chan struct{}, stopped error) io.Writer {
-	return &pacedWriter{out: out, rate: rate, stop: stop, stopped: stopped, start: time.Now()}
+// Stoppable returns a writer that fails with the error stopped once the channel
+// stop is closed. How fast a snapshot may go is up to who sends it
+// (cluster.Config.SnapshotBytesPerSecond).
+func Stoppable(out io.Writer, stop <-chan struct{}, stopped error) io.Writer {
+	return &stoppableWriter{out: out, stop: stop, stopped: stopped}
 }
 
-// Write waits until the bytes before these are due, and writes.
-func (w *pacedWriter) Write(data []byte) (int, error) {
-	if w.rate > 0 {
-		due := time.Duration(float64(w.sent) / float64(w.rate) * float64(time.Second))
-		if ahead := due - time.Since(w.start); ahead > 0 {
-			timer := time.NewTimer(ahead)
-			defer timer.Stop()
-			select {
-			case <-timer.C:
-			case <-w.stop:
-			}
-		}
-	}
+// Write passes the data on.
+func (w *stoppableWriter) Write(data []byte) (int, error) {
 	select {
 	case <-w.stop:
 		return 0, w.stopped
 	default:
+		return w.out.Write(data)
 	}
-	w.sent += int64(len(data))
-	return w.out.Write(data)
 }
