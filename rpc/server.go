@@ -91,10 +91,6 @@ func (s *Server) mountServices(around *edge) {
 // settings of HTTPServer.
 func (s *Server) Handler() http.Handler { return noStore(s.mux) }
 
-// Handle adds what others answer on the same port: the console, other APIs. The
-// pattern is that of http.ServeMux.
-func (s *Server) Handle(pattern string, handler http.Handler) { s.mux.Handle(pattern, handler) }
-
 // Drain ends all streams and waits with reason SHUTTING_DOWN, those that begin
 // later too, and makes the node not ready. Call it before the HTTP server's
 // Shutdown, which would wait for them. It ends the server's goroutine, too, so
