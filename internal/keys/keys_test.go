@@ -54,6 +54,7 @@ func TestKeysMatchTheGoldenFile(t *testing.T) {
 		{"DedupeResult", keys.U64(named(keys.DedupeResult), 8)},
 		{"NodeRecord", named(keys.NodeRecord)},
 		{"NamespaceRecord", named(keys.NamespaceRecord)},
+		{"SystemRecord", at(keys.SystemRecord)},
 	} {
 		where := [...]string{"cold", "hot", "derived"}[keys.Where(keys.TableOf(row.key))]
 		fmt.Fprintf(&out, "%-17s %-7s %x\n", row.table, where, row.key)
