@@ -26,12 +26,8 @@ type Config struct {
 	// Dir is the data directory. It is created when it does not exist.
 	Dir string
 
-	// ListenPeerURLs is where the peer port listens. Ignored when PeerListeners
-	// is set.
-	ListenPeerURLs []string
-
-	// PeerListeners are peer listeners that are open already, as tests have
-	// them. The cluster owns and closes them, also when Start fails.
+	// PeerListeners is where other nodes reach this one. The cluster owns and
+	// closes them, also when Start fails. Required.
 	PeerListeners []net.Listener
 
 	// AdvertisePeerURL is where the other nodes reach this one. Empty: the URL
@@ -64,9 +60,6 @@ type Config struct {
 
 	// NewMachine makes the state machine of a replica, not yet opened. Required.
 	NewMachine func(MachineConfig) Machine
-
-	// CallTimeout ends calls whose context has no deadline. Zero means 10 s.
-	CallTimeout time.Duration
 
 	// Tick is Raft's unit of time. Zero means 20 ms. Heartbeats go out every
 	// HeartbeatTicks (zero: 5) and an election begins when none arrived for
@@ -115,7 +108,6 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.ClusterToken = or(c.ClusterToken, "conclave")
 	c.DataShards = or(c.DataShards, 2)
-	c.CallTimeout = or(c.CallTimeout, 10*time.Second)
 	c.Tick = or(c.Tick, 20*time.Millisecond)
 	c.HeartbeatTicks = or(c.HeartbeatTicks, 5)
 	c.ElectionTicks = or(c.ElectionTicks, 10*c.HeartbeatTicks)
