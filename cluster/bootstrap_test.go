@@ -61,16 +61,8 @@ func TestCannotStart(t *testing.T) {
 			damage("sm/2-1/CURRENT", 0)(t)
 		}, "cannot open the state of shard 2"},
 		{"damaged log", damage("raft/NODEHOST.ID", 12), "the Raft log in"},
-		{"port in use", func(t *testing.T) {
-			ln, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = ln.Close() })
-			n.config.ListenPeerURLs = []string{"http://" + ln.Addr().String()}
-		}, "in use by another process"},
-		{"no port", func(*testing.T) { n.config.ListenPeerURLs = nil }, "needs an address to listen on"},
-		{"bad URL", func(*testing.T) { n.config.ListenPeerURLs = []string{"10.0.0.1:7401"} }, "must look like http://host:7401"},
+		{"no port", func(*testing.T) { n.config.PeerListeners = []net.Listener{} }, "needs an address to listen on"},
+		{"bad URL", func(*testing.T) { n.config.InitialCluster = []cluster.Peer{{Name: "a", URL: "10.0.0.1:7401"}} }, "must look like http://host:7401"},
 		{"directory is a file", func(t *testing.T) {
 			n.config.Dir = filepath.Join(t.TempDir(), "file")
 			if err := os.WriteFile(n.config.Dir, nil, 0o600); err != nil {

@@ -26,12 +26,8 @@ type Config struct {
 	// Dir is the data directory. It is created when it does not exist.
 	Dir string
 
-	// ListenPeerURLs is where the peer port listens. Ignored when PeerListeners
-	// is set.
-	ListenPeerURLs []string
-
-	// PeerListeners are peer listeners that are open already, as tests have
-	// them. The cluster owns and closes them, also when Start fails.
+	// PeerListeners is where other nodes reach this one. The cluster owns and
+	// closes them, also when Start fails. Required.
 	PeerListeners []net.Listener
 
 	// AdvertisePeerURL is where the other nodes reach this one. Empty: the URL
@@ -65,9 +61,6 @@ type Config struct {
 	// NewMachine makes the state machine of a replica, not yet opened. Required.
 	NewMachine func(MachineConfig) Machine
 
-	// CallTimeout ends calls whose context has no deadline. Zero means 10 s.
-	CallTimeout time.Duration
-
 	// Tick is Raft's unit of time. Zero means 20 ms. Heartbeats go out every
 	// HeartbeatTicks (zero: 5) and an election begins when none arrived for
 	// ElectionTicks to twice that (zero: 50, at least 10 heartbeats).
@@ -81,8 +74,9 @@ type Config struct {
 	SnapshotEntries    uint64
 	CompactionOverhead uint64
 
-	// SnapshotBytesPerSecond limits the snapshots that this node sends. Zero is
-	// unlimited.
+	// SnapshotBytesPerSecond limits the snapshots that this node sends, all of
+	// them together, so that a replica that catches up does not take the network
+	// away from commits. Zero means 64 MiB; negative is unlimited.
 	SnapshotBytesPerSecond int64
 
 	// MaxQueuedOps and MaxQueuedBytes bound the commands that wait for a shard's
@@ -114,12 +108,12 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.ClusterToken = or(c.ClusterToken, "conclave")
 	c.DataShards = or(c.DataShards, 2)
-	c.CallTimeout = or(c.CallTimeout, 10*time.Second)
 	c.Tick = or(c.Tick, 20*time.Millisecond)
 	c.HeartbeatTicks = or(c.HeartbeatTicks, 5)
 	c.ElectionTicks = or(c.ElectionTicks, 10*c.HeartbeatTicks)
 	c.SnapshotEntries = or(c.SnapshotEntries, 20_000)
 	c.CompactionOverhead = or(c.CompactionOverhead, 5_000)
+	c.SnapshotBytesPerSecond = or(c.SnapshotBytesPerSecond, 64<<20)
 	c.MaxQueuedOps = or(c.MaxQueuedOps, 50_000)
 	c.MaxQueuedBytes = or(c.MaxQueuedBytes, 64<<20)
 	if c.Dial == nil {

@@ -2,10 +2,7 @@ package cluster
 
 import (
 	"errors"
-	"fmt"
-	"net"
 	"net/http"
-	"syscall"
 	"time"
 
 	"connectrpc.com/connect"
@@ -18,18 +15,6 @@ import (
 // only that this one does not know anything yet.
 func (c *Cluster) listen() error {
 	listeners := c.cfg.PeerListeners
-	if len(listeners) == 0 {
-		for _, raw := range c.cfg.ListenPeerURLs {
-			ln, err := listenPeer(raw)
-			if err != nil {
-				for _, ln := range listeners {
-					_ = ln.Close()
-				}
-				return err
-			}
-			listeners = append(listeners, ln)
-		}
-	}
 	if len(listeners) == 0 {
 		return errors.New("the peer port needs an address to listen on")
 	}
@@ -57,21 +42,6 @@ func (c *Cluster) listen() error {
 	}
 	c.served.Go(func() { _ = c.server.Serve(mux.HTTP()) })
 	return nil
-}
-
-func listenPeer(raw string) (net.Listener, error) {
-	address, err := peerAddress(raw)
-	if err != nil {
-		return nil, err
-	}
-	ln, err := net.Listen("tcp", address)
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("the peer port %s is in use by another process", address)
-	case err != nil:
-		return nil, fmt.Errorf("cannot listen on the peer port %s: %w", address, err)
-	}
-	return ln, nil
 }
 
 // peerHandler serves PeerService to nodes of this cluster. Identify also

@@ -112,10 +112,13 @@ func (c *Cluster) QueryAll(ctx context.Context, shard uint64, opts ReadOptions, 
 	return err
 }
 
+// callTimeout ends calls whose context has no deadline.
+const callTimeout = 10 * time.Second
+
 // bounded gives a context that has no deadline the standard one.
 func (c *Cluster) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	if _, ok := ctx.Deadline(); ok {
 		return ctx, func() {}
 	}
-	return context.WithTimeout(ctx, c.cfg.CallTimeout)
+	return context.WithTimeout(ctx, callTimeout)
 }

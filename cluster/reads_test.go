@@ -10,7 +10,7 @@ import (
 
 // Reads that come while a ReadIndex is on its way share the next one, which
 // begins after them.
-// Promise D2
+// Promise D2, guarantee K2
 func TestReadsShareAnIndex(t *testing.T) {
 	began, finish := make(chan int, 10), make(chan bool)
 	count := 0

@@ -36,6 +36,8 @@ type node struct {
 	rig    *rig
 	config cluster.Config
 	fatal  chan error
+
+	address string // where it listens unless config says otherwise
 }
 
 // newRig configures nodes named a, b, c … and starts them.
@@ -54,12 +56,11 @@ func newRig(t *testing.T, size int, change ...func(*cluster.Config)) *rig {
 	}
 	base := t.TempDir()
 	for i, p := range peers {
-		n := &node{rig: r, fatal: make(chan error, 1)}
+		n := &node{rig: r, fatal: make(chan error, 1), address: listeners[i].Addr().String()}
 		n.config = cluster.Config{
 			Name:           p.Name,
 			Dir:            filepath.Join(base, p.Name),
 			PeerListeners:  []net.Listener{listeners[i]},
-			ListenPeerURLs: []string{p.URL},
 			InitialCluster: peers,
 			NewMachine:     newMachine,
 			Tick:           5 * time.Millisecond,
@@ -121,8 +122,15 @@ func (n *node) start() {
 func (n *node) try() error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+	if n.config.PeerListeners == nil {
+		ln, err := net.Listen("tcp", n.address)
+		if err != nil {
+			return err
+		}
+		n.config.PeerListeners = []net.Listener{ln}
+	}
 	c, err := cluster.Start(ctx, n.config)
-	n.config.PeerListeners = nil // the next start listens itself
+	n.config.PeerListeners = nil // it closes them
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // A node alone serves, and has everything after a restart.
-// Promise D1
+// Promise D1, guarantee K1
 func TestSingleNode(t *testing.T) {
 	r := newRig(t, 1)
 	n := r.nodes[0]

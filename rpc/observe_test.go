@@ -146,7 +146,7 @@ func changed(id string, removed bool) *logv1.Event {
 	}}}
 }
 
-// A watcher gets a snapshot, then changes, together what happens together, and
+// Guarantee G3: a watcher gets a snapshot, then changes, together what happens together, and
 // after a gap a new snapshot.
 func TestWatchInstances(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

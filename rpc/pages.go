@@ -11,6 +11,8 @@ import (
 
 	"connectrpc.com/connect"
 	"connectrpc.com/grpchealth"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/conclavehq/conclave/cluster"
 )
@@ -31,6 +33,28 @@ func (s *Server) mountPages() {
 		asJSON(w, http.StatusNotFound, map[string]string{
 			"code":    "not_found",
 			"message": fmt.Sprintf("there is nothing at %q; API calls are POSTs to paths like /conclave.v1.KVService/Put", r.URL.Path),
+		})
+	})
+}
+
+// mount mounts a service. Calls that it does not have are answered as errors of
+// the API, which callers can read; the generated handler has a text page.
+func (s *Server) mount(path string, handler http.Handler) {
+	name := protoreflect.FullName(strings.Trim(path, "/"))
+	descriptor, err := protoregistry.GlobalFiles.FindDescriptorByName(name)
+	service, ok := descriptor.(protoreflect.ServiceDescriptor)
+	if err != nil || !ok {
+		panic(fmt.Sprintf("rpc: there is no service %q: %v", name, err))
+	}
+	s.mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+		method := strings.TrimPrefix(r.URL.Path, path)
+		if service.Methods().ByName(protoreflect.Name(method)) != nil {
+			handler.ServeHTTP(w, r)
+			return
+		}
+		asJSON(w, http.StatusNotFound, map[string]string{
+			"code":    "unimplemented",
+			"message": fmt.Sprintf("%s has no call %q in this version; docs/api.md and reflection list them", service.Name(), method),
 		})
 	})
 }

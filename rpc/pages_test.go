@@ -64,6 +64,12 @@ func TestPages(t *testing.T) {
 		t.Errorf("an unknown path: %d %q", res.StatusCode, body)
 	}
 
+	// A call that a service does not have is told as an error of the API.
+	if code, body := s.post("KVService/Putt", `{}`); code != http.StatusNotFound ||
+		body != `{"code":"unimplemented","message":"KVService has no call \"Putt\" in this version; docs/api.md and reflection list them"}` {
+		t.Errorf("an unknown call: %d %s", code, body)
+	}
+
 	// Reads are there as GET, and no cache keeps them.
 	res, body = s.get(t, "/conclave.v1.KVService/Get?connect=v1&encoding=json&message="+url.QueryEscape(`{"key":"a"}`))
 	if res.StatusCode != http.StatusOK || res.Header.Get("Cache-Control") != "no-store" {

@@ -76,7 +76,7 @@ var refusals = map[logv1.Reason]refusal{
 	logv1.Reason_REASON_INVALID_ARGUMENT: {conclavev1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT,
 		"the request breaks a rule", ""},
 	logv1.Reason_REASON_NAMESPACE_NOT_FOUND: {conclavev1.ErrorReason_ERROR_REASON_NAMESPACE_NOT_FOUND,
-		"there is no such namespace", "create it first"},
+		"there is no such namespace", ""},
 	logv1.Reason_REASON_NAMESPACE_EXISTS: {conclavev1.ErrorReason_ERROR_REASON_NAMESPACE_EXISTS,
 		"the namespace exists already", ""},
 	logv1.Reason_REASON_TOO_MANY: {conclavev1.ErrorReason_ERROR_REASON_TOO_MANY,
@@ -96,9 +96,9 @@ var refusals = map[logv1.Reason]refusal{
 		"a guard is not current, so nothing was written", "stop what depends on that hold"},
 
 	logv1.Reason_REASON_LEASE_NOT_FOUND: {conclavev1.ErrorReason_ERROR_REASON_LEASE_NOT_FOUND,
-		"the lease does not exist or has ended", "grant a new one"},
+		"the lease does not exist or has ended", ""},
 	logv1.Reason_REASON_LEASE_EXISTS: {conclavev1.ErrorReason_ERROR_REASON_LEASE_EXISTS,
-		"the lease id is taken", "leave lease_id out and the server chooses one"},
+		"the lease id is taken", "ask for another id, or for none, and the server chooses one"},
 
 	logv1.Reason_REASON_HELD: {conclavev1.ErrorReason_ERROR_REASON_HELD,
 		"somebody else has it", "give a wait to stand in line, or try again later"},
@@ -113,7 +113,7 @@ var refusals = map[logv1.Reason]refusal{
 	logv1.Reason_REASON_TICKET_NOT_FOUND: {conclavev1.ErrorReason_ERROR_REASON_TICKET_NOT_FOUND,
 		"there is no such wait", "it ended, or never began"},
 	logv1.Reason_REASON_LOCK_DELAY: {conclavev1.ErrorReason_ERROR_REASON_LOCK_DELAY,
-		"the last holder was lost, and its lock_delay has not passed", "give a wait, or try again after it"},
+		"the last holder was lost, and its lock-delay has not passed", "give a wait, or try again after it"},
 
 	logv1.Reason_REASON_NO_LEADER: {conclavev1.ErrorReason_ERROR_REASON_NO_LEADER,
 		"nobody leads the election", ""},
@@ -132,7 +132,7 @@ var refusals = map[logv1.Reason]refusal{
 		"the queue is full", "try again when workers have taken jobs"},
 
 	logv1.Reason_REASON_INSTANCE_NOT_FOUND: {conclavev1.ErrorReason_ERROR_REASON_INSTANCE_NOT_FOUND,
-		"there is no such instance", "register it first"},
+		"there is no such instance", ""},
 	logv1.Reason_REASON_INSTANCE_EXISTS: {conclavev1.ErrorReason_ERROR_REASON_INSTANCE_EXISTS,
 		"another session registered an instance with this id", "choose another id, or wait until that session ends"},
 

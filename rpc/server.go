@@ -73,15 +73,15 @@ func (s *Server) mountServices(around *edge) {
 		connect.WithCodec(jsonCodec{name: "json"}),
 		connect.WithCodec(jsonCodec{name: "json; charset=utf-8"}),
 	}
-	s.mux.Handle(conclavev1connect.NewKVServiceHandler(kvHandler{s.core}, options...))
-	s.mux.Handle(conclavev1connect.NewWatchServiceHandler(watchHandler{s.core}, options...))
-	s.mux.Handle(conclavev1connect.NewLeaseServiceHandler(leaseHandler{s.core}, options...))
-	s.mux.Handle(conclavev1connect.NewMutexServiceHandler(mutexHandler{s.core}, options...))
-	s.mux.Handle(conclavev1connect.NewElectionServiceHandler(electionHandler{s.core}, options...))
-	s.mux.Handle(conclavev1connect.NewQueueServiceHandler(queueHandler{s.core}, options...))
-	s.mux.Handle(conclavev1connect.NewRegistryServiceHandler(registryHandler{s.core}, options...))
-	s.mux.Handle(conclavev1connect.NewNamespaceServiceHandler(namespaceHandler{s.core}, options...))
-	s.mux.Handle(conclavev1connect.NewClusterServiceHandler(s.nodes, options...))
+	s.mount(conclavev1connect.NewKVServiceHandler(kvHandler{s.core}, options...))
+	s.mount(conclavev1connect.NewWatchServiceHandler(watchHandler{s.core}, options...))
+	s.mount(conclavev1connect.NewLeaseServiceHandler(leaseHandler{s.core}, options...))
+	s.mount(conclavev1connect.NewMutexServiceHandler(mutexHandler{s.core}, options...))
+	s.mount(conclavev1connect.NewElectionServiceHandler(electionHandler{s.core}, options...))
+	s.mount(conclavev1connect.NewQueueServiceHandler(queueHandler{s.core}, options...))
+	s.mount(conclavev1connect.NewRegistryServiceHandler(registryHandler{s.core}, options...))
+	s.mount(conclavev1connect.NewNamespaceServiceHandler(namespaceHandler{s.core}, options...))
+	s.mount(conclavev1connect.NewClusterServiceHandler(s.nodes, options...))
 
 	pipeline := pipelineHandler{core: s.core, edge: around, procedures: newProcedures(s.core, s.nodes)}
 	s.mux.Handle(conclavev1connect.NewPipelineServiceHandler(pipeline, append(options, connect.WithCodec(wire.Codec{}))...))
@@ -95,10 +95,6 @@ func (s *Server) mountServices(around *edge) {
 // Handler is everything that the server answers, for an http.Server with the
 // settings of HTTPServer.
 func (s *Server) Handler() http.Handler { return noStore(s.mux) }
-
-// Handle adds what others answer on the same port: the console, other APIs. The
-// pattern is that of http.ServeMux.
-func (s *Server) Handle(pattern string, handler http.Handler) { s.mux.Handle(pattern, handler) }
 
 // Drain ends all streams and waits with reason SHUTTING_DOWN, those that begin
 // later too, and makes the node not ready. Call it before the HTTP server's

@@ -25,8 +25,9 @@ type Client struct {
 	ctx    context.Context // ends with Close
 	cancel context.CancelCauseFunc
 
-	mu     sync.Mutex // protects closed, and orders Close after go
+	mu     sync.Mutex // protects closed and warned, and orders Close after go
 	closed bool
+	warned time.Time // when it was logged that no endpoint serves
 	tasks  sync.WaitGroup
 }
 
@@ -101,6 +102,23 @@ func (c *Client) start(task func()) bool {
 	}
 	c.tasks.Go(task)
 	return true
+}
+
+// warnEvery is how often it is logged that no endpoint serves.
+const warnEvery = 30 * time.Second
+
+// warnThatNoneServes logs that a call has tried all endpoints in vain, once for
+// all calls that go through the same.
+func (c *Client) warnThatNoneServes(last *Error) {
+	c.mu.Lock()
+	due := time.Since(c.warned) >= warnEvery
+	if due {
+		c.warned = time.Now()
+	}
+	c.mu.Unlock()
+	if due {
+		c.log.Warn("no endpoint serves; calls go on trying until their contexts end", "endpoints", c.Endpoints(), "last", last)
+	}
 }
 
 // attached is ctx that ends with the client as well. The caller calls stop.

@@ -112,7 +112,7 @@ func (c *Client) Status(ctx context.Context, endpoint string) (*EndpointStatus, 
 	}
 	res, err := attempt(ctx, c.requestTimeout, at.quick, (*services).GetStatus, &conclavev1.GetStatusRequest{})
 	if err != nil {
-		return nil, during(fromWire(err), "ask %s for its status", at.url)
+		return nil, during(fromWire(err).from(at), "ask %s for its status", at.url)
 	}
 	return &EndpointStatus{
 		Endpoint:     at.url,

@@ -5,6 +5,8 @@ import (
 	"iter"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	conclavev1 "github.com/conclavehq/conclave/proto/gen/conclave/v1"
 )
 
@@ -87,12 +89,12 @@ func (e *Election) Info(ctx context.Context) (*ElectionInfo, error) {
 
 // Observe tells who leads: first the current leader, then each change of leader
 // or value. A Leader with Term 0 says that nobody leads. After a reconnect it
-// goes on with the leader of that moment, so terms in between may be left out,
-// and a leader may be told twice. What an observer was told may be over by now:
+// goes on with the leader of that moment, so terms in between may be left out.
+// What an observer was told may be over by now:
 // only a guard proves that a term is current.
 func (e *Election) Observe(ctx context.Context) iter.Seq2[Leader, error] {
 	return func(yield func(Leader, error) bool) {
-		seen := int64(0)
+		seen, told := int64(0), (*conclavev1.Leader)(nil)
 		open := func() *conclavev1.ObserveElectionRequest {
 			return &conclavev1.ObserveElectionRequest{Namespace: e.client.namespace, Name: e.name}
 		}
@@ -100,8 +102,13 @@ func (e *Election) Observe(ctx context.Context) iter.Seq2[Leader, error] {
 			if res.GetRevision() < seen {
 				return true // the new node is behind the old one
 			}
+			first := seen == 0
 			seen = res.GetRevision()
-			return yield(leaderFrom(res.GetLeader()), nil)
+			if now := res.GetLeader(); first || now.GetTerm() != told.GetTerm() || !proto.Equal(now.GetValue(), told.GetValue()) {
+				told = now
+				return yield(leaderFrom(now), nil)
+			}
+			return true // the beginning of another stream
 		})
 		if err != nil {
 			yield(Leader{}, during(err, "observe election %q", e.name))

@@ -29,7 +29,8 @@ type Error struct {
 	// Actor is who broke or handed over what is lost.
 	Actor string
 
-	cause error // what is beneath: the caller's context, the network
+	cause   error // what is beneath: the caller's context, the network
+	foreign bool  // what answered is no node
 }
 
 func (e *Error) Error() string {

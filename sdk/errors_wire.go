@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"strings"
 	"time"
 
@@ -58,6 +59,9 @@ func fromCode(failure *connect.Error) *Error {
 	if failure.Code() == connect.CodeInternal && !connect.IsWireError(failure) && errors.Is(failure, proto.Error) {
 		return &Error{Reason: reasonInvalid, Message: "names, keys and other texts have to be valid UTF-8"}
 	}
+	if status, ok := foreign(failure); ok {
+		return &Error{Reason: reasonUnavailable, Message: notConclave + " (" + status + ")", foreign: true}
+	}
 	e := &Error{Message: failure.Message()}
 	switch failure.Code() {
 	case connect.CodeInvalidArgument, connect.CodeOutOfRange:
@@ -76,8 +80,45 @@ func fromCode(failure *connect.Error) *Error {
 	if e.Reason == reasonUnavailable && !connect.IsWireError(failure) {
 		e.cause = failure.Unwrap()
 		e.Message = "no answer"
+		if errors.Is(failure, http.ErrSchemeMismatch) {
+			e.cause, e.Message = nil, "what answers there speaks no TLS; say http:// instead of https://"
+		}
 	}
 	return e
+}
+
+const notConclave = "what answers is not a Conclave client port"
+
+// foreign reports whether an answer comes from something that is no node, such
+// as another program, a node's port for its peers or a proxy without a route.
+// Nodes send a reason with each refusal, and answer nothing in plain text.
+func foreign(failure *connect.Error) (status string, ok bool) {
+	status = strings.TrimPrefix(failure.Message(), "HTTP status ")
+	switch failure.Code() {
+	case connect.CodeNotFound, connect.CodePermissionDenied, connect.CodeUnauthenticated:
+		return status, true
+	case connect.CodeUnimplemented:
+		return status, !connect.IsWireError(failure)
+	}
+	if connect.IsWireError(failure) {
+		return "", false
+	}
+	for _, sign := range []string{"30", "400 ", "405 ", "invalid content-type"} {
+		if strings.HasPrefix(status, sign) {
+			return status, true
+		}
+	}
+	return "", false
+}
+
+// from says where an answer came from that is no node's.
+func (e *Error) from(at *node) *Error {
+	if !e.foreign {
+		return e
+	}
+	told := *e
+	told.Message = strings.Replace(e.Message, "what answers is", "what answers at "+at.url+" is", 1)
+	return &told
 }
 
 // retryable reports whether the same request may succeed later or elsewhere.
@@ -95,6 +136,9 @@ func (e *Error) harmless() bool {
 	case reasonNoQuorum, reasonOverloaded, reasonShuttingDown:
 		return true
 	case reasonUnavailable:
+		if e.foreign {
+			return true
+		}
 		dial, ok := errors.AsType[*net.OpError](e.cause)
 		return ok && dial.Op == "dial" || errors.Is(e.cause, errUnsent)
 	case reasonOutcomeUnknown:

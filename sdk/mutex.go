@@ -43,7 +43,7 @@ func Reentrant() MutexOption {
 	return mutexOptionFunc(func(m *Mutex) { m.reentrant = true })
 }
 
-// Mutex names a mutex for this session; nothing is sent. Names have 1 to 512
+// Mutex names a mutex for this session; nothing is sent. Names have 1 to 256
 // bytes.
 func (s *Session) Mutex(name string, opts ...MutexOption) *Mutex {
 	m := &Mutex{session: s, name: name}

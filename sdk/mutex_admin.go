@@ -94,11 +94,30 @@ func (c *Client) Mutexes(ctx context.Context, prefix string) iter.Seq2[*MutexInf
 	}
 }
 
-// BreakMutex takes a mutex from its holder by force, whoever that is. reason is
-// required; the holder's context ends with it, and it stays on record together
-// with actor. It returns the token that was broken.
-func (c *Client) BreakMutex(ctx context.Context, name, reason, actor string) (*BreakInfo, error) {
+// BreakOption changes what BreakMutex breaks.
+type BreakOption interface {
+	applyBreak(*conclavev1.BreakMutexRequest)
+}
+
+type breakOptionFunc func(*conclavev1.BreakMutexRequest)
+
+func (f breakOptionFunc) applyBreak(req *conclavev1.BreakMutexRequest) { f(req) }
+
+// OnlyToken breaks the hold with this token or nothing: the next holder does not
+// suffer for what the last one did. BreakMutex fails with ErrStaleToken or
+// ErrNotHeld when that hold is over.
+func OnlyToken(token Token) BreakOption {
+	return breakOptionFunc(func(req *conclavev1.BreakMutexRequest) { req.Token = int64(token) })
+}
+
+// BreakMutex takes a mutex from its holder by force, whoever that is, unless
+// OnlyToken says who. reason is required; the holder's context ends with it, and
+// it stays on record together with actor. It returns the token that was broken.
+func (c *Client) BreakMutex(ctx context.Context, name, reason, actor string, opts ...BreakOption) (*BreakInfo, error) {
 	req := &conclavev1.BreakMutexRequest{Namespace: c.namespace, Name: name, Reason: reason, Actor: actor}
+	for _, opt := range opts {
+		opt.applyBreak(req)
+	}
 	res, err := mutate(ctx, c, (*services).BreakMutex, req, &req.RequestId)
 	if err != nil {
 		return nil, during(err, "break mutex %q", name)

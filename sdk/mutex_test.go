@@ -59,7 +59,11 @@ func TestBrokenHold(t *testing.T) {
 	s := open(t, c)
 	failed := errors.New("stopped half way")
 	err := s.Mutex("broken").Do(t.Context(), func(ctx context.Context, h *conclave.Hold) error {
-		was, err := c.BreakMutex(t.Context(), "broken", "it hangs", "ann")
+		// Promise M10: with a token, that hold or nothing.
+		if _, err := c.BreakMutex(t.Context(), "broken", "it hangs", "ann", conclave.OnlyToken(h.Token()-1)); !errors.Is(err, conclave.ErrStaleToken) {
+			t.Errorf("another token: %v", err)
+		}
+		was, err := c.BreakMutex(t.Context(), "broken", "it hangs", "ann", conclave.OnlyToken(h.Token()))
 		if err != nil || was.Token != h.Token() {
 			t.Errorf("broken %+v, error %v", was, err)
 		}

@@ -133,7 +133,7 @@ func (c *Client) Range(ctx context.Context, key string, opts ...RangeOption) (*R
 	req := rangeRequest(key, opts)
 	req.Namespace = c.namespace
 	res, err := c.rangePage(ctx, req)
-	return res, during(err, "range %q", key)
+	return res, during(err, "get %q", key)
 }
 
 // All goes through many keys in their order, all as of one revision, page by
@@ -150,7 +150,7 @@ func (c *Client) All(ctx context.Context, key string, opts ...RangeOption) iter.
 			}
 			page, err := c.rangePage(ctx, req)
 			if err != nil {
-				yield(KV{}, during(err, "range %q", key))
+				yield(KV{}, during(err, "get %q", key))
 				return
 			}
 			for _, kv := range page.KVs {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 	"maps"
-	"sync"
 
 	conclavev1 "github.com/conclavehq/conclave/proto/gen/conclave/v1"
 )
@@ -63,14 +62,6 @@ type Instance struct {
 	Created, Modified Revision
 }
 
-// Registration is an instance that lives as long as this session.
-type Registration struct {
-	session *Session
-
-	mu       sync.Mutex // protects instance
-	instance Instance
-}
-
 // Register adds an instance under the session, or replaces the session's own. It
 // is gone when it is deregistered, and within the session's TTL when the
 // process dies. It fails with ErrInstanceExists when another session has
@@ -97,14 +88,7 @@ func (s *Session) Register(ctx context.Context, instance Instance) (*Registratio
 	if err != nil {
 		return nil, during(err, "register %s of service %q", instance.ID, instance.Service)
 	}
-	return &Registration{session: s, instance: instanceFrom(res.GetInstance())}, nil
-}
-
-// Instance is what was registered, as of the last change through r.
-func (r *Registration) Instance() Instance {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.instance
+	return newRegistration(s, instanceFrom(res.GetInstance())), nil
 }
 
 // UpdateOption changes an instance.
@@ -134,34 +118,6 @@ func SetWeight(weight int) UpdateOption {
 // SetMetadata sets entries; an empty value removes one.
 func SetMetadata(metadata map[string]string) UpdateOption {
 	return updateOptionFunc(func(req *conclavev1.UpdateInstanceRequest) { req.Metadata = maps.Clone(metadata) })
-}
-
-// Update changes the instance. It fails with ErrInstanceNotFound when it is gone.
-func (r *Registration) Update(ctx context.Context, opts ...UpdateOption) error {
-	was := r.Instance()
-	updated, err := r.session.client.updateInstance(ctx, was.Service, was.ID, r.session.id, opts)
-	if err != nil {
-		return err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.instance = updated
-	return nil
-}
-
-// Drain tells clients to start nothing new with the instance.
-func (r *Registration) Drain(ctx context.Context) error {
-	return r.Update(ctx, SetStatus(Draining))
-}
-
-// Deregister removes the instance. To remove what is gone is no error.
-func (r *Registration) Deregister(ctx context.Context) error {
-	was := r.Instance()
-	err := r.session.client.deregisterInstance(ctx, was.Service, was.ID, r.session.id)
-	if isReason(err, "INSTANCE_NOT_FOUND") {
-		return nil
-	}
-	return err
 }
 
 // UpdateInstance changes an instance of any session, as an administrator.

@@ -111,3 +111,54 @@ func TestServices(t *testing.T) {
 		t.Errorf("%d instances", count)
 	}
 }
+
+// Who registered an instance is told that somebody removed it.
+func TestRegistrationEnds(t *testing.T) {
+	c := alone(t)
+	s := open(t, c)
+	register := func(id string) *conclave.Registration {
+		t.Helper()
+		reg, err := s.Register(t.Context(), conclave.Instance{Service: "api", ID: id, Address: "10.0.0.1:80"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return reg
+	}
+	removed, again, own, closed := register("1"), register("2"), register("3"), register("4")
+	for _, reg := range []*conclave.Registration{removed, own, closed} {
+		if err := reg.Context().Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.DeregisterInstance(t.Context(), "api", "1"); err != nil {
+		t.Fatal(err)
+	}
+	if cause := ended(t, removed.Context()); !errors.Is(cause, conclave.ErrLost) || cause.Error() != "somebody deregistered it" {
+		t.Errorf("removed: %v", cause)
+	}
+
+	// Nobody listened meanwhile.
+	if err := c.DeregisterInstance(t.Context(), "api", "2"); err != nil {
+		t.Fatal(err)
+	}
+	second := register("2")
+	if cause := ended(t, again.Context()); !errors.Is(cause, conclave.ErrLost) {
+		t.Errorf("registered again: %v", cause)
+	}
+	if err := second.Drain(t.Context()); err != nil || second.Context().Err() != nil {
+		t.Errorf("drained: %v, %v", err, second.Context().Err())
+	}
+
+	if err := own.Deregister(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if cause := ended(t, own.Context()); !errors.Is(cause, conclave.ErrReleased) {
+		t.Errorf("own: %v", cause)
+	}
+	if _, err := c.RevokeLease(t.Context(), s.ID(), "maintenance"); err != nil {
+		t.Fatal(err)
+	}
+	if cause := ended(t, closed.Context()); !errors.Is(cause, conclave.ErrSessionLost) {
+		t.Errorf("session: %v", cause)
+	}
+}

@@ -72,7 +72,7 @@ func (a *attempts) ended(ctx context.Context) error {
 // failed decides what follows the failure of an attempt at a node: nil to try
 // again, or the error that the caller gets.
 func (a *attempts) failed(ctx context.Context, at *node, err error) error {
-	e := fromWire(err)
+	e := fromWire(err).from(at)
 	if !e.retryable() {
 		return e
 	}
@@ -96,6 +96,9 @@ func (a *attempts) failed(ctx context.Context, at *node, err error) error {
 		a.client.endpoints.leave(at)
 	}
 	wait := max(a.backoff.next(free), e.RetryAfter)
+	if e.Reason != reasonOverloaded && a.backoff.failures > free {
+		a.client.warnThatNoneServes(e)
+	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < wait+leastAttempt {
 		// An attempt that is cut short would only make the outcome unknown.
 		wait = max(wait, time.Until(deadline)+leastAttempt)

@@ -150,6 +150,20 @@ func TestCloseReleasesAll(t *testing.T) {
 	}
 }
 
+// A context that is over does not keep the service from being told.
+func TestCloseWithAnEndedContext(t *testing.T) {
+	c := alone(t)
+	s := open(t, c, conclave.WithTTL(time.Hour))
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Close(over); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.GetLease(t.Context(), s.ID()); !errors.Is(err, conclave.ErrLeaseNotFound) {
+		t.Errorf("the lease is still there: %v", err)
+	}
+}
+
 func TestDetachAndAttach(t *testing.T) {
 	c := alone(t)
 	s := open(t, c, conclave.WithTTL(time.Minute))

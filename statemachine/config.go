@@ -42,9 +42,6 @@ type Config struct {
 	// nobody waits for results.
 	Results func(batchID uint64, results []*logv1.Result)
 
-	// SnapshotBytesPerSecond limits how fast SaveSnapshot writes; zero: not.
-	SnapshotBytesPerSecond int64
-
 	// Log receives what the operator should know; the zero value drops it.
 	Log zerolog.Logger
 }

@@ -61,7 +61,7 @@ func (m *Machine) Lookup(query any) (any, error) {
 func (m *Machine) answer(r *reader, query *logv1.Query, out *logv1.Answer) *logv1.Refusal {
 	switch q := query.GetBody().(type) {
 	case *logv1.Query_Range:
-		return ask(r, rangeRead, q.Range, func(a *logv1.RangeResult) { out.Body = &logv1.Answer_Range{Range: a} })
+		return ask(r, recipes.GetRange, q.Range, func(a *logv1.RangeResult) { out.Body = &logv1.Answer_Range{Range: a} })
 
 	case *logv1.Query_GetLease:
 		return ask(r, recipes.GetLease, q.GetLease, func(a *logv1.GetLeaseResult) { out.Body = &logv1.Answer_GetLease{GetLease: a} })
@@ -120,10 +120,6 @@ func ask[Q, A any](
 		set(result)
 	}
 	return refusal
-}
-
-func rangeRead(r recipes.Reader, q *logv1.Range) (*logv1.RangeResult, *logv1.Refusal) {
-	return r.Range(q)
 }
 
 // status tells how this replica stands, at the reader's moment.

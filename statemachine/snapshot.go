@@ -68,8 +68,8 @@ func (m *Machine) SaveSnapshot(token any, out io.Writer, stop <-chan struct{}) e
 	p := token.(*prepared)
 	defer m.prepared.close(p.view)
 
-	paced := snapshot.Paced(out, m.config.SnapshotBytesPerSecond, stop, dbsm.ErrSnapshotStopped)
-	w, err := snapshot.NewWriter(paced, &storagev1.SnapshotHeader{
+	stoppable := snapshot.Stoppable(out, stop, dbsm.ErrSnapshotStopped)
+	w, err := snapshot.NewWriter(stoppable, &storagev1.SnapshotHeader{
 		ShardId: m.config.Shard, AppliedIndex: loadShard(p.view).GetAppliedIndex(),
 	})
 	if err != nil {

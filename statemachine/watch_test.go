@@ -109,7 +109,7 @@ func (o *observer) read(history changes, compacted int64) (overtaken bool) {
 	return false
 }
 
-// Promise D4: ordered, unique, gap-free, whole revisions, from any revision
+// Promise D4, guarantee K7: ordered, unique, gap-free, whole revisions, from any revision
 // that is not compacted, for fast and slow watchers, across snapshots.
 func TestWatchersMissNothing(t *testing.T) {
 	for seed := range uint64(3) {

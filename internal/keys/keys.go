@@ -134,12 +134,6 @@ func Inverted(dst []byte, priority int32) []byte {
 // NewestFirst appends a revision so that later ones come first.
 func NewestFirst(dst []byte, revision int64) []byte { return U64(dst, ^uint64(revision)) }
 
-// ReadNewestFirst reads a column written by NewestFirst.
-func ReadNewestFirst(src []byte) (int64, []byte, error) {
-	v, rest, err := ReadU64(src)
-	return int64(^v), rest, err
-}
-
 // Escaped appends a KV key so that more columns can follow: 0x00 becomes
 // 0x00 0xFF, and 0x00 0x01 ends it. Order is kept.
 func Escaped(dst, key []byte) []byte {

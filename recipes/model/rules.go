@@ -52,7 +52,7 @@ var commands = map[protoreflect.Name]rule{
 
 // queries has the rule of each query, by its name in Query.body.
 var queries = map[protoreflect.Name]question{
-	"range":           query(recipes.Reader.Range),
+	"range":           query(recipes.GetRange),
 	"get_lease":       query(recipes.GetLease),
 	"list_leases":     query(recipes.ListLeases),
 	"get_mutex":       query(recipes.GetMutex),

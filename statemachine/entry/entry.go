@@ -33,27 +33,22 @@ type message interface {
 	MarshalToSizedBufferVT([]byte) (int, error)
 }
 
-// Append appends an encoded entry to dst and returns the longer slice.
+// Append appends an encoded entry to dst and returns the longer slice. A batcher,
+// whose commands are encoded already, uses AppendHeader and AppendEncoded.
 func Append(dst []byte, header *logv1.Header, commands ...*logv1.Command) []byte {
 	dst = AppendHeader(dst, header)
 	for _, command := range commands {
-		dst = AppendCommand(dst, command)
+		dst = appendMessage(dst, command)
 	}
 	return dst
 }
 
-// AppendHeader begins an entry. Commands follow by AppendCommand and
-// AppendEncoded.
+// AppendHeader begins an entry. Commands follow by AppendEncoded.
 func AppendHeader(dst []byte, header *logv1.Header) []byte {
 	return appendMessage(append(dst, Version), header)
 }
 
-// AppendCommand adds a command to the entry at the end of dst.
-func AppendCommand(dst []byte, command *logv1.Command) []byte {
-	return appendMessage(dst, command)
-}
-
-// AppendEncoded adds a command that is encoded already, as forwarded ones are.
+// AppendEncoded adds an encoded command to the entry at the end of dst.
 func AppendEncoded(dst, command []byte) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(command))), command...)
 }

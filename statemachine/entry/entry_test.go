@@ -48,7 +48,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// A batcher may mix commands that it encodes with forwarded encoded ones.
+// A batcher adds commands that are encoded already, one by one.
 func TestEncodedCommandsMakeTheSameEntry(t *testing.T) {
 	header, commands := sample()
 	piecewise := AppendHeader([]byte("kept"), header)

@@ -94,7 +94,7 @@ func TestWrongCommands(t *testing.T) {
 		{args: "member replace missing", code: failed, want: "missing"},
 		{args: "member replace n1", code: failed, want: "only node"},
 		{args: "move-leader missing", code: failed, want: "missing"},
-		{args: "--endpoints http://127.0.0.1:1 get kept", code: noReach, want: "cannot reach http://127.0.0.1:1"},
+		{args: "--endpoints http://127.0.0.1:1 --timeout 1s get kept", code: noReach, want: "cannot reach http://127.0.0.1:1"},
 		{args: "--endpoints ftp://127.0.0.1 get kept", code: usage, want: "--endpoints"},
 		{args: "--endpoints http://127.0.0.1:1 endpoint health -w json", code: noReach, want: "1 of 1 endpoints", prints: true},
 	} {

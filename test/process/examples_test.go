@@ -22,8 +22,8 @@ const exampleTTL = 1500 * time.Millisecond
 // alone.
 func TestExamples(t *testing.T) {
 	dir := t.TempDir()
-	build := exec.Command("go", "build", "-ldflags=-s -w", "-o", dir+string(filepath.Separator), "github.com/conclavehq/conclave/examples/...")
-	build.Env = append(environment(), "CGO_ENABLED=0")
+	build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "github.com/conclavehq/conclave/examples/...")
+	build.Env = environment()
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building the examples: %v\n%s", err, out)
 	}

@@ -2,6 +2,7 @@ package process
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -124,4 +125,23 @@ func (h *history) ackedSince(when time.Duration) (n int, first time.Duration) {
 		}
 	}
 	return n, first
+}
+
+// longestPause is the longest time without an acknowledged write since a moment.
+func (h *history) longestPause(since time.Duration) time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var ends []time.Duration
+	for _, w := range h.writes {
+		if w.outcome == acked && w.ret >= since {
+			ends = append(ends, w.ret)
+		}
+	}
+	slices.Sort(ends)
+	longest := time.Duration(0)
+	for _, end := range ends {
+		longest = max(longest, end-since)
+		since = end
+	}
+	return longest
 }

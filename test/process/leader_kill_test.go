@@ -19,7 +19,7 @@ const resumeBound = 3 * time.Second
 func TestLeaderIsKilledUnderLoad(t *testing.T) {
 	seed := seedOf(t)
 	random := rand.New(rand.NewPCG(seed, 0))
-	three := startCluster(t, 3)
+	three := startCluster(t, 3, setting{"snapshot-count", "300"}) // so that snapshots are made all the time
 	l := startLoad(t, seed, three.endpoints())
 	l.awaitWrites(100)
 

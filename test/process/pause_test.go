@@ -29,6 +29,7 @@ func TestHolderIsPaused(t *testing.T) {
 		{"claim", "STALE_RECEIPT"},
 	} {
 		t.Run(c.task, func(t *testing.T) {
+			t.Parallel() // they mostly wait
 			name := "paused/" + c.task
 			if _, err := three.client.Queue(name).Enqueue(within(t, patience), []byte("work")); err != nil {
 				t.Fatal(err)

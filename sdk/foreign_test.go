@@ -1,0 +1,93 @@
+package conclave
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	conclavev1 "github.com/conclavehq/conclave/proto/gen/conclave/v1"
+)
+
+// answering is a server that is no node.
+func answering(t *testing.T, code int, kind, body string) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", kind)
+		w.WriteHeader(code)
+		_, _ = w.Write([]byte(body))
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func TestWhatIsNoNodeIsLeft(t *testing.T) {
+	puts := 0
+	good := &fakeNode{put: func(*conclavev1.PutRequest) (*conclavev1.PutResponse, error) {
+		puts++
+		return &conclavev1.PutResponse{Revision: 2}, nil
+	}}
+	for name, other := range map[string]string{
+		"not found":     answering(t, http.StatusNotFound, "text/plain", "404 page not found"),
+		"another API":   answering(t, http.StatusNotFound, "application/json", `{"code":"not_found","message":"?"}`),
+		"a page":        answering(t, http.StatusOK, "text/html", "<html>"),
+		"a login":       answering(t, http.StatusFound, "text/html", ""),
+		"a TLS port":    answering(t, http.StatusBadRequest, "text/plain", "Client sent an HTTP request to an HTTPS server."),
+		"not permitted": answering(t, http.StatusForbidden, "text/plain", "no"),
+	} {
+		puts = 0
+		if at, err := dial(t, []string{other, good.serve(t)}).Put(t.Context(), "a", "b"); err != nil || at != 2 || puts != 1 {
+			t.Errorf("%s: %v, %v, %d", name, at, err, puts)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 80*time.Millisecond)
+		_, err := dial(t, []string{other}).Put(ctx, "a", "b")
+		cancel()
+		want := "what answers at " + other + " is not a Conclave client port"
+		if !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrOutcomeUnknown) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s alone: %v", name, err)
+		}
+	}
+}
+
+func TestTLSAtAPlainPort(t *testing.T) {
+	url := "https" + strings.TrimPrefix(answering(t, http.StatusOK, "text/plain", ""), "http")
+	ctx, cancel := context.WithTimeout(t.Context(), 80*time.Millisecond)
+	defer cancel()
+	if _, err := dial(t, []string{url}).Get(ctx, "a"); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "say http:// instead") {
+		t.Error(err)
+	}
+}
+
+// That no endpoint serves is logged once, and again every 30 s.
+func TestADeadServiceIsLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		c, err := Dial(t.Context(), []string{"http://a", "http://b"},
+			WithLogger(slog.New(slog.NewTextHandler(&log, nil))),
+			WithHTTPClient(&http.Client{Transport: deaf{}}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		for calls := 1; calls <= 3; calls++ {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			_, err := c.Get(ctx, "a")
+			cancel()
+			// At 0 s and, in the second call, at 30 s.
+			if got, want := strings.Count(log.String(), "no endpoint serves"), min(calls, 2); got != want || err == nil {
+				t.Errorf("after call %d: %d lines, %v:\n%s", calls, got, err, log.String())
+			}
+		}
+	})
+}
+
+// deaf is a network without an answer.
+type deaf struct{}
+
+func (deaf) RoundTrip(*http.Request) (*http.Response, error) { return nil, errors.New("no route") }

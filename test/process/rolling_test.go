@@ -1,0 +1,43 @@
+package process
+
+import (
+	"testing"
+	"time"
+)
+
+// handOverBound is how long writes may wait while a node stops that was asked to:
+// it hands its leadership over first, so nobody waits for an election.
+const handOverBound = 1500 * time.Millisecond
+
+// Each node is stopped and started again in turn, under load, as operations.md
+// says. No request fails, and no write waits for an election.
+func TestRollingRestart(t *testing.T) {
+	seed := seedOf(t)
+	three := startCluster(t, 3)
+	l := startLoad(t, seed, three.endpoints())
+	l.awaitWrites(100)
+	var worst time.Duration
+	for range short(1, 2) {
+		for _, n := range three.nodes {
+			led := three.leader(dataShard) == n
+			stopped := l.now()
+			if code := n.stop(); code != 0 {
+				t.Errorf("%s ended with exit code %d:\n%s", n.name, code, n.tail())
+			}
+			took := l.now() - stopped
+			l.awaitResumed(l.now())
+			outage := l.longestPause(stopped)
+			t.Logf("%s stopped within %v, led: %v, writes waited for at most %v", n.name,
+				took.Round(time.Millisecond), led, outage.Round(time.Millisecond))
+			worst = max(worst, outage)
+			n.start()
+			n.waitReady()
+			l.awaitWrites(50)
+		}
+	}
+	if worst > handOverBound {
+		t.Errorf("writes waited for %v, want at most %v", worst, handOverBound)
+	}
+	l.finish()
+	l.verdict(three)
+}
