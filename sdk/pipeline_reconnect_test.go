@@ -80,6 +80,9 @@ func TestCutStreams(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = c.Close() }()
+	if _, err := c.Delete(t.Context(), "cut"); err != nil {
+		t.Fatal(err)
+	}
 	const callers, writes, cutEvery = 40, 60, 150
 	var done sync.WaitGroup
 	written := make(chan struct{}, callers*writes)
