@@ -65,8 +65,8 @@ func putReply(call *conclavev1.Call) *conclavev1.Reply {
 	return &conclavev1.Reply{CallId: call.GetCallId(), Response: data}
 }
 
-// answering greets and answers every put.
-func answering(_ context.Context, stream *nodeStream) error {
+// echoing greets and answers every put.
+func echoing(_ context.Context, stream *nodeStream) error {
 	if err := greet(stream); err != nil {
 		return err
 	}
@@ -212,7 +212,7 @@ func TestPipelineBreaks(t *testing.T) {
 			pipe := &fakePipe{}
 			pipe.serve = func(ctx context.Context, stream *nodeStream) error {
 				if pipe.opened.Load() == 4 {
-					return answering(ctx, stream)
+					return echoing(ctx, stream)
 				}
 				if err := greet(stream); err != nil {
 					return err
@@ -265,7 +265,7 @@ func TestPipelineFallsBack(t *testing.T) {
 		{"an older node", refusing(connect.NewError(connect.CodeUnimplemented, errors.New("no"))), true, 1},
 		{"a proxy's error", refusing(connect.NewError(connect.CodeUnavailable, errors.New("bad gateway"))), true, 1},
 		{"no greeting", silent, true, 1},
-		{"no HTTP/2", &fakePipe{serve: answering}, false, 0},
+		{"no HTTP/2", &fakePipe{serve: echoing}, false, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			node := &fakeNode{put: func(*conclavev1.PutRequest) (*conclavev1.PutResponse, error) {
