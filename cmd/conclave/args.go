@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,6 +14,9 @@ import (
 )
 
 const durationRule = "give a time with its unit, such as 10s, 500ms or 1h30m"
+
+// neverEmpty are the arguments that name something.
+var neverEmpty = []string{"NAME", "QUEUE", "SERVICE", "INSTANCE"}
 
 // takes checks that as many arguments are there as the usage line says:
 // `takes("NAME", "[VALUE]")`.
@@ -31,7 +35,11 @@ func takes(names ...string) cobra.PositionalArgs {
 			return misused("%s: there is no use for %q: %s", title(cmd), args[len(names)], see(cmd))
 		}
 		for i, arg := range args {
-			if what := strings.Trim(names[i], "[]"); what != "VALUE" && what != "BODY" && !utf8.ValidString(arg) {
+			what := strings.Trim(names[i], "[]")
+			if arg == "" && slices.Contains(neverEmpty, what) {
+				return misused("%s: %s is empty: %s", title(cmd), what, see(cmd))
+			}
+			if what != "VALUE" && what != "BODY" && !utf8.ValidString(arg) {
 				return misused("%s %q is not valid UTF-8: names and keys are text", what, arg)
 			}
 		}
@@ -109,15 +117,25 @@ func notNegative(cmd *cobra.Command, flags ...string) error {
 	return nil
 }
 
-// Bounds of a TTL, as the service has them.
+// Bounds of what is given, as the service has them.
 const (
-	minTTL = 100 * time.Millisecond
-	maxTTL = 24 * time.Hour
+	minTTL       = 100 * time.Millisecond
+	maxTTL       = 24 * time.Hour
+	maxWait      = 10 * time.Minute
+	maxLockDelay = time.Minute
+	maxPriority  = 1000
 )
+
+func checkPriority(priority int) error {
+	if priority < -maxPriority || priority > maxPriority {
+		return misused("--priority %d: give -%d to %d", priority, maxPriority, maxPriority)
+	}
+	return nil
+}
 
 func checkTTL(what string, ttl time.Duration) error {
 	if ttl < minTTL || ttl > maxTTL {
-		return misused("%s %s: give a time from %s to %s", what, ttl, short(minTTL), short(maxTTL))
+		return misused("%s %s: give a time from %s to %s", what, short(ttl), short(minTTL), short(maxTTL))
 	}
 	return nil
 }

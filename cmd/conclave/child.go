@@ -42,12 +42,13 @@ func (c child) run(ctx context.Context, a *app) (code int, err error) {
 	if !shared {
 		ownGroup(cmd)
 	}
+	defer dieTogether(cmd)()
 
 	told := make(chan os.Signal, 2)
 	signal.Notify(told, syscall.SIGINT, syscall.SIGTERM)
 	defer signal.Stop(told)
 	if err := cmd.Start(); err != nil {
-		return 0, &exitError{exitFailed, "cannot start the command: " + startFailure(err)}
+		return 0, &exitError{exitNoCommand, "cannot start the command: " + startFailure(err)}
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()

@@ -56,7 +56,7 @@ func TestChildThatCannotStart(t *testing.T) {
 	c := child{argv: []string{"no-such-program"}, in: strings.NewReader("")}
 	_, err := c.run(t.Context(), &app{out: io.Discard, complaints: io.Discard})
 	var exit *exitError
-	if !errors.As(err, &exit) || exit.code != exitFailed || !strings.Contains(exit.sentence, "no-such-program") {
+	if !errors.As(err, &exit) || exit.code != exitNoCommand || !strings.Contains(exit.sentence, "no-such-program") {
 		t.Errorf("got %v; want a sentence with the name", err)
 	}
 }

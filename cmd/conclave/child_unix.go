@@ -9,7 +9,14 @@ import (
 
 // ownGroup makes the command the leader of a new process group.
 func ownGroup(cmd *exec.Cmd) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	attributes(cmd).Setpgid = true
+}
+
+func attributes(cmd *exec.Cmd) *syscall.SysProcAttr {
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	return cmd.SysProcAttr
 }
 
 // terminate asks the command to end, and with it the rest of its group.

@@ -84,3 +84,11 @@ func (a *app) complete(list names) cobra.CompletionFunc {
 		return found, cobra.ShellCompDirectiveNoFileComp
 	}
 }
+
+// offer completes the values of a flag.
+func offer(cmd *cobra.Command, flag string, values ...string) {
+	complete := cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
+	if err := cmd.RegisterFlagCompletionFunc(flag, complete); err != nil {
+		panic(err) // there is no such flag
+	}
+}

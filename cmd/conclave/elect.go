@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,10 @@ it can write with "conclave put --hold election:$CONCLAVE_ELECTION:$CONCLAVE_TER
 When the leadership is lost or handed over, the command gets SIGTERM, after 5 s
 SIGKILL, and the exit code is 4.
 
+When this program itself is killed (SIGKILL), Linux kills the command with it; what
+the command has started goes on, and on other systems the command, too. Guarded
+writes of theirs are refused.
+
 Without a command it prints the term and leads until it is interrupted.`
 
 const electExample = `  conclave elect scheduler 10.0.0.7:80 -- ./scheduler
@@ -46,7 +51,7 @@ func newElectCommand(a *app) *cobra.Command {
 		ValidArgsFunction: a.complete(electionNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			own, command := split(cmd, args)
-			if err := wait.read(cmd); err != nil {
+			if err := cmp.Or(wait.read(cmd), wait.inLine(), checkPriority(priority)); err != nil {
 				return err
 			}
 			return a.elect(cmd.Context(), own[0], own[1], command, session, wait, priority)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -152,7 +153,7 @@ func (a *app) status(ctx context.Context, c *conclave.Client, t target) statusJS
 	}
 	view.Name, view.Version, view.IsLeader, view.Leader = s.Name, s.Version, s.IsLeader, s.Leader
 	view.Term, view.AppliedIndex, view.DBSizeBytes = s.Term, s.AppliedIndex, s.DBSizeBytes
-	view.Revision, view.Uptime, view.ClusterID = s.Revision, span(s.Uptime), fmt.Sprintf("%x", s.ClusterID)
+	view.Revision, view.Uptime, view.ClusterID = s.Revision, span(s.Uptime), strconv.FormatUint(s.ClusterID, 10)
 	view.Problems = append(view.Problems, s.Problems...)
 	return view
 }
@@ -165,8 +166,18 @@ func statusRow(v statusJSON) []string {
 	}
 	return []string{
 		v.Endpoint, v.Name, v.Version, size(v.DBSizeBytes), fmt.Sprint(v.IsLeader), v.Leader, fmt.Sprint(v.Term),
-		fmt.Sprint(v.AppliedIndex), v.Revision.String(), strings.Join(v.Problems, "; "),
+		fmt.Sprint(v.AppliedIndex), v.Revision.String(), v.problem(),
 	}
+}
+
+// problem is what is wrong in one sentence; the JSON has all.
+func (v statusJSON) problem() string {
+	for _, shard := range v.Shards {
+		if shard.Leader != "" {
+			return strings.Join(v.Problems, "; ")
+		}
+	}
+	return "no shard has a leader, for which a majority of the nodes is needed"
 }
 
 // size is a number of bytes for a human.

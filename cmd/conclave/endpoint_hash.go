@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -9,6 +10,7 @@ import (
 	conclave "github.com/conclavehq/conclave/sdk"
 )
 
+// hashesJSON are the hashes of a shard: equal are those that are there.
 type hashesJSON struct {
 	Shard    uint64     `json:"shard_id"`
 	Index    uint64     `json:"index"`
@@ -27,8 +29,9 @@ func newEndpointHashCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "hash",
 		Short: "Compare the state of all replicas at one index",
-		Long: `Make all replicas of each shard hash their state at one index, and compare. When
-they differ, the exit code is 1; when one could not be asked, it is 3.`,
+		Long: `Make all replicas of each shard hash their state at one index, and compare those
+that answer. When they differ, the exit code is 1; when one did not answer, it is
+3.`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.call(cmd.Context(), func(ctx context.Context, c *conclave.Client) error {
@@ -49,17 +52,21 @@ func (a *app) printHashes(shards []conclave.ShardHashes) error {
 	views, rows := []hashesJSON{}, [][]string{}
 	var differ, silent int
 	for _, s := range shards {
-		view := hashesJSON{Shard: s.Shard, Index: s.Index, Equal: s.Equal, Replicas: []hashJSON{}}
-		missing := false
+		hashes := distinct(s.Replicas)
+		view := hashesJSON{Shard: s.Shard, Index: s.Index, Equal: hashes == 1, Replicas: []hashJSON{}}
+		missing := hashes == 0
 		for _, r := range s.Replicas {
 			view.Replicas = append(view.Replicas, hashJSON(r))
-			rows = append(rows, []string{fmt.Sprint(s.Shard), fmt.Sprint(s.Index), r.Member, r.Hash, fmt.Sprint(s.Equal), r.Problem})
-			missing = missing || r.Problem != ""
+			equal := fmt.Sprint(view.Equal)
+			if r.Problem != "" {
+				missing, equal = true, "-"
+			}
+			rows = append(rows, []string{fmt.Sprint(s.Shard), fmt.Sprint(s.Index), r.Member, cmp.Or(r.Hash, "-"), equal, r.Problem})
 		}
 		switch {
-		case distinct(s.Replicas) > 1:
+		case hashes > 1:
 			differ++
-		case missing || !s.Equal:
+		case missing:
 			silent++
 		}
 		views = append(views, view)

@@ -18,6 +18,8 @@ const (
 	exitUsage   = 2 // the command line makes no sense
 	exitNoReach = 3 // nobody answered, or no majority is there to decide
 	exitLost    = 4 // what a command ran under was lost
+
+	exitNoCommand = 127 // the command to be run cannot be started; as shells have it
 )
 
 // exitError ends the program with a code. Without a sentence nothing is printed:
@@ -85,6 +87,8 @@ func (a *app) explainService(e *conclave.Error) (string, int) {
 		return told(reasonOf(e), "the current one is", int64(e.Token)), exitFailed
 	case errors.Is(e, conclave.ErrCompacted):
 		return told(reasonOf(e), "the first readable one is", int64(e.Revision)), exitFailed
+	case errors.Is(e, conclave.ErrNamespaceNotFound) && !strings.HasPrefix(e.Op, "delete namespace"):
+		return reasonOf(e) + "; see conclave namespace list, or create it with conclave namespace create", exitFailed
 	case errors.Is(e, conclave.ErrSessionExpired):
 		return during(e, "the service did not answer within the session's TTL, so what it held may be free; check with conclave endpoint health"), exitNoReach
 	}
@@ -94,6 +98,9 @@ func (a *app) explainService(e *conclave.Error) (string, int) {
 // unreachable says which endpoints gave no answer, and how to find out more.
 func (a *app) unreachable(e *conclave.Error) string {
 	why := networkReason(e)
+	if len(a.endpoints) == 1 && strings.Contains(why, "not a Conclave client port") {
+		return why + "; name one with --endpoints, such as " + defaultEndpoint
+	}
 	if len(a.endpoints) == 1 {
 		return fmt.Sprintf("cannot reach %s (%s); check that a node runs there, or name another one with --endpoints", a.endpoints[0], why)
 	}
@@ -125,7 +132,7 @@ func reasonOf(err error) string {
 	if !errors.As(err, &e) {
 		return err.Error()
 	}
-	text := e.Message
+	text := userWords(e.Message)
 	if text == "" {
 		text = string(e.Reason)
 	}

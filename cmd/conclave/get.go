@@ -47,6 +47,9 @@ func (f *getFlags) define(cmd *cobra.Command) {
 	set.BoolVar(&f.keysOnly, "keys-only", false, "print keys without values")
 	set.BoolVar(&f.countOnly, "count-only", false, "print how many keys there are")
 	set.BoolVar(&f.valueOnly, "print-value-only", false, "print values without keys")
+	offer(cmd, "sort-by", "key", "version", "create", "modify", "value")
+	offer(cmd, "order", "ascend", "descend")
+	offer(cmd, "consistency", "l", "s")
 }
 
 var sortTargets = map[string]conclave.SortBy{

@@ -42,6 +42,9 @@ func (f *spanFlags) options(args []string) (key string, options []conclave.SpanO
 	if end != "" {
 		options = append(options, conclave.WithEnd(end))
 	}
+	if end != "" && end <= key {
+		return "", nil, misused("RANGE-END %q does not come after KEY %q, so there is nothing between them", end, key)
+	}
 	if len(options) > 1 {
 		return "", nil, misused("give only one of --prefix, --from-key and a range end")
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -79,7 +80,7 @@ func newLeaseKeepAliveCommand(a *app) *cobra.Command {
 		Aliases: []string{"keepalive"},
 		Short:   "Renew a lease until interrupted",
 		Long: `Renew a lease until interrupted. The lease stays when this ends, until its TTL
-has passed. When the lease is gone, the exit code is 4.`,
+has passed. When the lease is gone, or was never there, the exit code is 4.`,
 		Args: takes("LEASE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := parseNumber("LEASE", args[0])
@@ -99,6 +100,9 @@ func (a *app) keepAlive(ctx context.Context, id conclave.LeaseID, once bool) err
 		s, err = c.AttachSession(ctx, id)
 		return err
 	})
+	if errors.Is(err, conclave.ErrLeaseNotFound) {
+		return lost(fmt.Sprintf("lease %d cannot be kept", id), err)
+	}
 	if err != nil {
 		return err
 	}

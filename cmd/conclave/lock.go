@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,10 @@ When the lock is lost (the service did not hear from us within the TTL, or an
 administrator broke it), the command gets SIGTERM, after 5 s SIGKILL, and the
 exit code is 4.
 
+When this program itself is killed (SIGKILL), Linux kills the command with it; what
+the command has started goes on, and on other systems the command, too. Guarded
+writes of theirs are refused.
+
 Without a command it prints the token and holds the mutex until it is
 interrupted (Ctrl-C or SIGTERM).`
 
@@ -49,8 +54,11 @@ func newLockCommand(a *app) *cobra.Command {
 		ValidArgsFunction: a.complete(mutexNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			own, command := split(cmd, args)
-			if err := errors.Join(wait.read(cmd), notNegative(cmd, "lock-delay")); err != nil {
+			if err := cmp.Or(wait.read(cmd), wait.inLine(), notNegative(cmd, "lock-delay")); err != nil {
 				return err
+			}
+			if delay > maxLockDelay {
+				return misused("--lock-delay %s: give at most %s", delay, short(maxLockDelay))
 			}
 			return a.lock(cmd.Context(), own[0], command, session, wait, delay)
 		},

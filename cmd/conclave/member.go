@@ -57,7 +57,7 @@ func newMemberListCommand(a *app) *cobra.Command {
 					})
 				}
 				// A string: it may be above what JSON numbers hold exactly.
-				data := map[string]any{"cluster_id": strconv.FormatUint(cluster, 16), "members": views}
+				data := map[string]any{"cluster_id": strconv.FormatUint(cluster, 10), "members": views}
 				head := []string{"NAME", "STATUS", "IS LEADER", "PEER URL", "CLIENT URLS", "VERSION", "REPLICA", "GENERATION"}
 				return a.print(answer{data: data, head: head, rows: rows})
 			})

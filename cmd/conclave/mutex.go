@@ -58,7 +58,7 @@ func newMutexShowCommand(a *app) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return a.print(answer{data: mutexView(m), head: mutexHead, rows: [][]string{mutexRow(m)}, plain: func(w io.Writer) {
+				return a.print(answer{data: mutexView(m), head: mutexHead, rows: mutexRows(m), plain: func(w io.Writer) {
 					printMutex(w, m)
 				}})
 			})
@@ -67,20 +67,31 @@ func newMutexShowCommand(a *app) *cobra.Command {
 }
 
 func newMutexBreakCommand(a *app) *cobra.Command {
-	var reason, actor string
+	var (
+		reason, actor string
+		token         int64
+	)
 	cmd := &cobra.Command{
-		Use:   "break NAME --reason WHY",
+		Use:   "break NAME --reason WHY [--token TOKEN]",
 		Short: "Take a mutex from its holder, with a reason",
 		Long: `Take a mutex from its holder, whoever that is. The holder's command is ended with
-the reason, the next in line gets the mutex, and the act stays on record.`,
+the reason, the next in line gets the mutex, and the act stays on record. With
+--token, that hold is broken or nothing: the mutex may have gone on meanwhile.`,
 		Args:              takes("NAME"),
 		ValidArgsFunction: a.complete(mutexNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if reason == "" {
 				return misused("--reason is missing: the holder, and whoever looks at the record, must know why")
 			}
+			var options []conclave.BreakOption
+			if cmd.Flags().Changed("token") {
+				if token < 1 {
+					return misused("--token %d: give the number that conclave mutex show prints", token)
+				}
+				options = append(options, conclave.OnlyToken(conclave.Token(token)))
+			}
 			return a.call(cmd.Context(), func(ctx context.Context, c *conclave.Client) error {
-				broken, err := c.BreakMutex(ctx, args[0], reason, orUser(actor))
+				broken, err := c.BreakMutex(ctx, args[0], reason, orUser(actor), options...)
 				if err != nil {
 					return err
 				}
@@ -93,6 +104,7 @@ the reason, the next in line gets the mutex, and the act stays on record.`,
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why; required")
 	cmd.Flags().StringVar(&actor, "actor", "", "who does it (default: the user)")
+	cmd.Flags().Int64Var(&token, "token", 0, "only the hold with this token (default: whatever hold there is)")
 	return cmd
 }
 
@@ -105,6 +117,16 @@ func mutexRow(m *conclave.MutexInfo) []string {
 		row[3], row[4] = clock(m.Hold.Card.Since), short(m.Hold.ExpiresIn)
 	}
 	return row
+}
+
+// mutexRows is a mutex with its line: who waits has a place instead of a token.
+func mutexRows(m *conclave.MutexInfo) [][]string {
+	rows := [][]string{mutexRow(m)}
+	for _, waiter := range m.Waiters {
+		place := fmt.Sprintf("waits, %d. in line", waiter.Position)
+		rows = append(rows, []string{m.Name, waiter.Card.String(), place, clock(waiter.Card.Since), "", ""})
+	}
+	return rows
 }
 
 func printMutex(w io.Writer, m *conclave.MutexInfo) {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -83,10 +85,10 @@ func newQueuePutCommand(a *app) *cobra.Command {
 }
 
 func (f *enqueueFlags) options(cmd *cobra.Command) ([]conclave.EnqueueOption, error) {
-	if err := notNegative(cmd, "delay", "backoff", "max-backoff", "retain"); err != nil {
+	if err := cmp.Or(notNegative(cmd, "delay", "backoff", "max-backoff", "retain"), checkPriority(f.priority)); err != nil {
 		return nil, err
 	}
-	if f.attempts < 0 {
+	if cmd.Flags().Changed("max-attempts") && f.attempts < 1 {
 		return nil, misused("--max-attempts %d: give 1 or more", f.attempts)
 	}
 	options := []conclave.EnqueueOption{
@@ -150,7 +152,7 @@ func newQueueAckCommand(a *app) *cobra.Command {
 			}
 			return a.call(cmd.Context(), func(ctx context.Context, c *conclave.Client) error {
 				if err := c.Queue(args[0]).Ack(ctx, id, receipt, options...); err != nil {
-					return err
+					return finished(ctx, c.Queue(args[0]), id, err)
 				}
 				return a.printJob(args[0], id, "acked")
 			})
@@ -185,7 +187,7 @@ func newQueueNackCommand(a *app) *cobra.Command {
 			return a.call(cmd.Context(), func(ctx context.Context, c *conclave.Client) error {
 				dead, err := c.Queue(args[0]).Nack(ctx, id, receipt, options...)
 				if err != nil {
-					return err
+					return finished(ctx, c.Queue(args[0]), id, err)
 				}
 				if dead {
 					return a.printJob(args[0], id, "dead")
@@ -197,6 +199,20 @@ func newQueueNackCommand(a *app) *cobra.Command {
 	cmd.Flags().DurationVar(&delay, "delay", 0, "when it is ready again (default: by its back-off)")
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for its history")
 	return cmd
+}
+
+// finished says of a job that is not claimed any more whether it is done.
+func finished(ctx context.Context, q *conclave.Queue, id conclave.JobID, refused error) error {
+	if errors.Is(refused, conclave.ErrJobNotFound) {
+		return &exitError{exitFailed, fmt.Sprintf("job %d is done already, or was never in queue %q", id, q.Name())}
+	}
+	if !errors.Is(refused, conclave.ErrStaleReceipt) {
+		return refused
+	}
+	if job, err := q.Get(ctx, id); err == nil && job.State == conclave.JobDone {
+		return &exitError{exitFailed, fmt.Sprintf("job %d of queue %q is done already", id, q.Name())}
+	}
+	return refused
 }
 
 // printJob says what became of a job.

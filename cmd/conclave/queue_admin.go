@@ -81,6 +81,7 @@ at one job with its history.`,
 		},
 	}
 	cmd.Flags().StringVar(&stateName, "state", "ready", "ready, delayed, claimed, dead, done or blocked")
+	offer(cmd, "state", "ready", "delayed", "claimed", "dead", "done", "blocked")
 	cmd.Flags().IntVar(&limit, "limit", 20, "at most this many jobs")
 	return cmd
 }
@@ -128,6 +129,9 @@ are none, all delayed ones, up to --limit. A dead job gets all its attempts agai
 		Args:              takes("QUEUE", "[JOB]"),
 		ValidArgsFunction: a.complete(queueNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if limit < 1 {
+				return misused("--limit %d: give 1 or more", limit)
+			}
 			return a.call(cmd.Context(), func(ctx context.Context, c *conclave.Client) error {
 				if len(args) > 1 {
 					id, err := parseNumber("JOB", args[1])
@@ -143,7 +147,7 @@ are none, all delayed ones, up to --limit. A dead job gets all its attempts agai
 				if err != nil {
 					return err
 				}
-				return a.printOne(map[string]any{"queue": args[0], "kicked": kicked}, fmt.Sprintf("%d jobs ready", kicked),
+				return a.printOne(map[string]any{"queue": args[0], "kicked": kicked}, counted(kicked, "job")+" ready",
 					[]string{"QUEUE", "KICKED"}, args[0], fmt.Sprint(kicked))
 			})
 		},
@@ -189,4 +193,12 @@ func newQueueEndCommand(a *app, name, short, long, outcome string, end func(*con
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for its worker and its history")
 	return cmd
+}
+
+// counted is a number with its noun, e.g. "1 job".
+func counted(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }

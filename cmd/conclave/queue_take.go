@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -66,7 +67,7 @@ func newQueueTakeCommand(a *app) *cobra.Command {
 			}
 			if _, err := exec.LookPath(command[0]); err != nil {
 				// Every job would fail with it.
-				return &exitError{exitFailed, "cannot start the command: " + startFailure(err)}
+				return &exitError{exitNoCommand, "cannot start the command: " + startFailure(err)}
 			}
 			return a.takeFor(cmd.Context(), own[0], flags, command)
 		},
@@ -86,10 +87,7 @@ func (f *takeFlags) read(cmd *cobra.Command) error {
 	if f.count < 0 {
 		return misused("--count %d: give 1 or more", f.count)
 	}
-	if f.claimFor <= 0 {
-		return misused("--claim-for %s: give more than 0", f.claimFor)
-	}
-	return f.wait.read(cmd)
+	return cmp.Or(checkTTL("--claim-for", f.claimFor), f.wait.read(cmd))
 }
 
 // claim takes up to n jobs. No job within --wait is no error.

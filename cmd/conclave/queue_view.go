@@ -145,8 +145,16 @@ var statsHead = []string{"QUEUE", "READY", "DELAYED", "CLAIMED", "BLOCKED", "DEA
 func statsRow(s *conclave.QueueStats) []string {
 	return []string{
 		s.Queue, fmt.Sprint(s.Ready), fmt.Sprint(s.Delayed), fmt.Sprint(s.Claimed), fmt.Sprint(s.Blocked),
-		fmt.Sprint(s.Dead), fmt.Sprint(s.Done), fmt.Sprint(s.WaitingWorkers), short(s.OldestReady),
+		fmt.Sprint(s.Dead), fmt.Sprint(s.Done), fmt.Sprint(s.WaitingWorkers), oldest(s),
 	}
+}
+
+// oldest is how long the first ready job has been so.
+func oldest(s *conclave.QueueStats) string {
+	if s.Ready == 0 {
+		return "-"
+	}
+	return short(s.OldestReady)
 }
 
 func printStats(w io.Writer, s *conclave.QueueStats) {
@@ -160,5 +168,5 @@ func printStats(w io.Writer, s *conclave.QueueStats) {
 		fmt.Fprintf(w, "%-9s %d\n", count.name+":", count.n)
 	}
 	fmt.Fprintf(w, "workers waiting: %d\noldest ready:    %s\nsince it exists: %d enqueued, %d acked, %d nacked, %d expired\n",
-		s.WaitingWorkers, short(s.OldestReady), s.Enqueued, s.Acked, s.Nacked, s.Expired)
+		s.WaitingWorkers, oldest(s), s.Enqueued, s.Acked, s.Nacked, s.Expired)
 }

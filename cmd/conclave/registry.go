@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,15 +19,18 @@ const serviceExample = `  conclave service register web 10.0.0.7:80 -- ./web --p
   conclave service list
   conclave service list web
   conclave service watch web
-  conclave service drain web 10.0.0.7:80`
+  conclave service drain web 10.0.0.7:80
+  conclave service update web 10.0.0.7:80 --status serving`
 
 func newServiceCommand(a *app) *cobra.Command {
 	group := newGroup("service", "Register services, and follow who is there", serviceHelp,
 		newServiceRegisterCommand(a), newServiceListCommand(a), newServiceWatchCommand(a),
-		newServiceDrainCommand(a), newServiceDeregisterCommand(a))
+		newServiceUpdateCommand(a), newServiceDrainCommand(a), newServiceDeregisterCommand(a))
 	group.Example = serviceExample
 	return group
 }
+
+const statusNames = "starting, serving, warning, draining, down"
 
 type registerFlags struct {
 	session  sessionFlags
@@ -44,8 +48,9 @@ func newServiceRegisterCommand(a *app) *cobra.Command {
 		Short: "Register an instance while a command runs, or until interrupted",
 		Long: `Register an instance of a service while a command runs, or, without one, until
 interrupted. The command is given CONCLAVE_SERVICE and CONCLAVE_INSTANCE; the
-exit code is the command's. When the registration is lost, the command is ended
-as by "conclave lock", and the exit code is 4.`,
+exit code is the command's. When the registration is lost, because somebody
+deregistered the instance or the service did not hear from us within the TTL, the
+command is ended as by "conclave lock", and the exit code is 4.`,
 		Example: `  conclave service register web 10.0.0.7:80 --zone eu-1 --meta version=1.2 -- ./web
   conclave service register db 10.0.0.9:5432 --id db-1 --weight 2`,
 		Args:              takesCommand("SERVICE", "ADDRESS"),
@@ -63,7 +68,8 @@ as by "conclave lock", and the exit code is 4.`,
 	set := cmd.Flags()
 	set.StringVar(&flags.id, "id", "", "name of the instance within the service (default: the address)")
 	set.StringVar(&flags.zone, "zone", "", "where it runs")
-	set.StringVar(&flags.status, "status", "serving", "starting, serving, warning, draining or down")
+	set.StringVar(&flags.status, "status", "serving", statusNames)
+	offer(cmd, "status", strings.Split(statusNames, ", ")...)
 	set.IntVar(&flags.weight, "weight", 1, "its share of the load")
 	set.StringArrayVar(&flags.metadata, "meta", nil, "NAME=VALUE that clients should know")
 	return cmd
@@ -109,7 +115,7 @@ func (a *app) register(ctx context.Context, instance conclave.Instance, flags se
 	return tenure{
 		session: s,
 		what:    fmt.Sprintf("the registration of %s/%s", instance.Service, instance.ID),
-		held:    s.Context(),
+		held:    registered.Context(),
 		release: registered.Deregister,
 		env:     []string{"CONCLAVE_SERVICE=" + instance.Service, "CONCLAVE_INSTANCE=" + instance.ID},
 		command: command,
@@ -118,8 +124,10 @@ func (a *app) register(ctx context.Context, instance conclave.Instance, flags se
 
 func newServiceListCommand(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:               "list [SERVICE]",
-		Short:             "List services, or the instances of one",
+		Use:   "list [SERVICE]",
+		Short: "List services, or the instances of one",
+		Long: `List the services that have instances, or the instances of one. A service that has
+none is not there: its list is empty, and the exit code is 0.`,
 		Args:              takes("[SERVICE]"),
 		ValidArgsFunction: a.complete(serviceNames),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -22,7 +22,8 @@ the nodes are; any of them answers.
 
 Exit codes: 0 done · 1 failed or refused · 2 wrong usage · 3 the service cannot
 be reached or has no majority · 4 a lock, a leadership or a session was lost
-while a command ran under it. Errors are one sentence on standard error.`
+while a command ran under it · 127 that command cannot be started. Errors are one
+sentence on standard error.`
 
 // run is the program without the process around it; it returns the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -57,6 +58,7 @@ func newRootCommand(a *app) *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.SetFlagErrorFunc(wrongFlag)
 	a.flags(root.PersistentFlags())
+	offer(root, "write-out", formatSimple, formatJSON, formatTable)
 	root.PersistentPreRunE = a.check
 
 	serverCommand := newServerCommand()
@@ -82,8 +84,11 @@ func newRootCommand(a *app) *cobra.Command {
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
-		if c.Name() == "completion" {
+		switch c.Name() {
+		case "completion":
 			c.Args, c.RunE = noSuchCommand, showHelp
+		case "help":
+			c.Args = noSuchTopic
 		}
 	}
 	strict(root)
@@ -140,6 +145,18 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 		hint = fmt.Sprintf(" (perhaps %q)", near[0])
 	}
 	return misused("there is no command %q%s: %s", cmd.CommandPath()+" "+args[0], hint, see(cmd))
+}
+
+// noSuchTopic refuses help for a command that does not exist.
+func noSuchTopic(cmd *cobra.Command, args []string) error {
+	topic, rest, err := cmd.Root().Find(args)
+	if err != nil || topic == nil {
+		return noSuchCommand(cmd.Root(), args)
+	}
+	if len(rest) > 0 {
+		return noSuchCommand(topic, rest)
+	}
+	return nil
 }
 
 // title is a command's name in a sentence that begins with "conclave: ".

@@ -150,6 +150,14 @@ func (w *waitFlag) read(cmd *cobra.Command) error {
 	return nil
 }
 
+// inLine refuses a bound that the service does not have for places in line.
+func (w *waitFlag) inLine() error {
+	if w.bound > maxWait {
+		return misused("--wait %s: give at most %s, or leave it out to wait for as long as it takes", short(w.bound), short(maxWait))
+	}
+	return nil
+}
+
 // over is the error of a wait that reached its bound.
 func (w *waitFlag) over(what string, holder *conclave.Card) error {
 	text := fmt.Sprintf("%s is still taken after %s", what, short(w.bound))
