@@ -38,8 +38,8 @@ func TestDedupeIsBoundedByNumber(t *testing.T) {
 	if result := put(most+1, most-4); result.GetRefusal() != nil {
 		t.Errorf("a client that has its answers is refused: %v", result)
 	}
-	if kept := len(state.Records(1, keys.DedupeResult)); kept != 6 {
-		t.Errorf("%d answers are kept, not 6", kept)
+	if kept := len(state.Records(1, keys.DedupeResults)); kept != 1 {
+		t.Errorf("6 answers are kept in %d records", kept)
 	}
 }
 

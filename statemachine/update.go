@@ -122,17 +122,15 @@ func (a *applier) command(header *logv1.Header, command *logv1.Command) *logv1.R
 // deduplicated answers a command that was applied before with its first
 // answer, and applies others (promise D5).
 func deduplicated(t *tx, command *logv1.Command, index uint64) *logv1.Result {
-	if first := recipes.Recall(t, command); first != nil {
-		return first
-	}
-	result := &logv1.Result{Index: index}
-	mark := t.Mark()
-	if result.Refusal = apply(t, command, result); result.Refusal != nil {
-		t.Rollback(mark)
-	}
-	result.Revision = int64(t.Revision())
-	recipes.Remember(t, command, result)
-	return result
+	return recipes.Once(t, command, func() *logv1.Result {
+		result := &logv1.Result{Index: index}
+		mark := t.Mark()
+		if result.Refusal = apply(t, command, result); result.Refusal != nil {
+			t.Rollback(mark)
+		}
+		result.Revision = int64(t.Revision())
+		return result
+	})
 }
 
 // touch returns a namespace and notes that the commit concerns it.

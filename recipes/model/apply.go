@@ -31,21 +31,20 @@ func query[Q, R proto.Message](ask func(recipes.Reader, Q) (R, *logv1.Refusal)) 
 // from memory, a refused command leaves nothing behind.
 func (s *State) Apply(cmd *logv1.Command, clock recipes.Clock, wallMS int64) (*logv1.Result, []*logv1.Event) {
 	tx := s.Begin(keys.Namespace(cmd.GetNamespaceId()), clock, wallMS)
-	if result := recipes.Recall(tx, cmd); result != nil {
-		return result, nil
-	}
-	mark := tx.Mark()
-	result := &logv1.Result{}
-	name, body := bodyOf(cmd)
-	answer, refusal := commands[name](tx, body)
-	if refusal != nil {
-		tx.Rollback(mark)
-		result.Refusal = refusal
-	} else {
-		setBody(result, name, answer)
-	}
-	result.Revision = int64(tx.Revision())
-	recipes.Remember(tx, cmd, result)
+	result := recipes.Once(tx, cmd, func() *logv1.Result {
+		mark := tx.Mark()
+		result := &logv1.Result{}
+		name, body := bodyOf(cmd)
+		answer, refusal := commands[name](tx, body)
+		if refusal != nil {
+			tx.Rollback(mark)
+			result.Refusal = refusal
+		} else {
+			setBody(result, name, answer)
+		}
+		result.Revision = int64(tx.Revision())
+		return result
+	})
 	return result, tx.Events()
 }
 

@@ -247,6 +247,116 @@ func (x *DedupeClientRecord) GetStoredBytes() uint64 {
 	return 0
 }
 
+// DedupeResultsRecord keeps the results of up to 64 requests of a client: those
+// whose sequences differ in the last six bits alone.
+type DedupeResultsRecord struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Results       []*DedupeResult        `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DedupeResultsRecord) Reset() {
+	*x = DedupeResultsRecord{}
+	mi := &file_conclave_storage_v1_session_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DedupeResultsRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DedupeResultsRecord) ProtoMessage() {}
+
+func (x *DedupeResultsRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_conclave_storage_v1_session_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DedupeResultsRecord.ProtoReflect.Descriptor instead.
+func (*DedupeResultsRecord) Descriptor() ([]byte, []int) {
+	return file_conclave_storage_v1_session_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *DedupeResultsRecord) GetResults() []*DedupeResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+// DedupeResult is one kept result.
+type DedupeResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The last six bits of the request's sequence.
+	Slot uint32 `protobuf:"varint,1,opt,name=slot,proto3" json:"slot,omitempty"`
+	// The conclave.log.v1.Result, claimed jobs without their bodies.
+	Result []byte `protobuf:"bytes,2,opt,name=result,proto3" json:"result,omitempty"`
+	// The result is large and has a record of its own.
+	Large         bool `protobuf:"varint,3,opt,name=large,proto3" json:"large,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DedupeResult) Reset() {
+	*x = DedupeResult{}
+	mi := &file_conclave_storage_v1_session_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DedupeResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DedupeResult) ProtoMessage() {}
+
+func (x *DedupeResult) ProtoReflect() protoreflect.Message {
+	mi := &file_conclave_storage_v1_session_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DedupeResult.ProtoReflect.Descriptor instead.
+func (*DedupeResult) Descriptor() ([]byte, []int) {
+	return file_conclave_storage_v1_session_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *DedupeResult) GetSlot() uint32 {
+	if x != nil {
+		return x.Slot
+	}
+	return 0
+}
+
+func (x *DedupeResult) GetResult() []byte {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
+func (x *DedupeResult) GetLarge() bool {
+	if x != nil {
+		return x.Large
+	}
+	return false
+}
+
 var File_conclave_storage_v1_session_proto protoreflect.FileDescriptor
 
 const file_conclave_storage_v1_session_proto_rawDesc = "" +
@@ -269,7 +379,13 @@ const file_conclave_storage_v1_session_proto_rawDesc = "" +
 	"done_below\x18\x01 \x01(\x04R\tdoneBelow\x12\x17\n" +
 	"\aseen_ms\x18\x02 \x01(\x03R\x06seenMs\x12\x16\n" +
 	"\x06stored\x18\x03 \x01(\x04R\x06stored\x12!\n" +
-	"\fstored_bytes\x18\x04 \x01(\x04R\vstoredBytesB\xdd\x01\n" +
+	"\fstored_bytes\x18\x04 \x01(\x04R\vstoredBytes\"R\n" +
+	"\x13DedupeResultsRecord\x12;\n" +
+	"\aresults\x18\x01 \x03(\v2!.conclave.storage.v1.DedupeResultR\aresults\"P\n" +
+	"\fDedupeResult\x12\x12\n" +
+	"\x04slot\x18\x01 \x01(\rR\x04slot\x12\x16\n" +
+	"\x06result\x18\x02 \x01(\fR\x06result\x12\x14\n" +
+	"\x05large\x18\x03 \x01(\bR\x05largeB\xdd\x01\n" +
 	"\x17com.conclave.storage.v1B\fSessionProtoP\x01ZFgithub.com/conclavehq/conclave/proto/gen/conclave/storage/v1;storagev1\xa2\x02\x03CSX\xaa\x02\x13Conclave.Storage.V1\xca\x02\x13Conclave\\Storage\\V1\xe2\x02\x1fConclave\\Storage\\V1\\GPBMetadata\xea\x02\x15Conclave::Storage::V1b\x06proto3"
 
 var (
@@ -284,22 +400,25 @@ func file_conclave_storage_v1_session_proto_rawDescGZIP() []byte {
 	return file_conclave_storage_v1_session_proto_rawDescData
 }
 
-var file_conclave_storage_v1_session_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_conclave_storage_v1_session_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_conclave_storage_v1_session_proto_goTypes = []any{
-	(*LeaseRecord)(nil),        // 0: conclave.storage.v1.LeaseRecord
-	(*TicketRecord)(nil),       // 1: conclave.storage.v1.TicketRecord
-	(*DedupeClientRecord)(nil), // 2: conclave.storage.v1.DedupeClientRecord
-	(*v1.Card)(nil),            // 3: conclave.log.v1.Card
-	(v1.TicketOutcome)(0),      // 4: conclave.log.v1.TicketOutcome
+	(*LeaseRecord)(nil),         // 0: conclave.storage.v1.LeaseRecord
+	(*TicketRecord)(nil),        // 1: conclave.storage.v1.TicketRecord
+	(*DedupeClientRecord)(nil),  // 2: conclave.storage.v1.DedupeClientRecord
+	(*DedupeResultsRecord)(nil), // 3: conclave.storage.v1.DedupeResultsRecord
+	(*DedupeResult)(nil),        // 4: conclave.storage.v1.DedupeResult
+	(*v1.Card)(nil),             // 5: conclave.log.v1.Card
+	(v1.TicketOutcome)(0),       // 6: conclave.log.v1.TicketOutcome
 }
 var file_conclave_storage_v1_session_proto_depIdxs = []int32{
-	3, // 0: conclave.storage.v1.LeaseRecord.card:type_name -> conclave.log.v1.Card
-	4, // 1: conclave.storage.v1.TicketRecord.outcome:type_name -> conclave.log.v1.TicketOutcome
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	5, // 0: conclave.storage.v1.LeaseRecord.card:type_name -> conclave.log.v1.Card
+	6, // 1: conclave.storage.v1.TicketRecord.outcome:type_name -> conclave.log.v1.TicketOutcome
+	4, // 2: conclave.storage.v1.DedupeResultsRecord.results:type_name -> conclave.storage.v1.DedupeResult
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_conclave_storage_v1_session_proto_init() }
@@ -313,7 +432,7 @@ func file_conclave_storage_v1_session_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_conclave_storage_v1_session_proto_rawDesc), len(file_conclave_storage_v1_session_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
