@@ -45,11 +45,12 @@ func put(tx Tx, cmd *logv1.Put) *logv1.PutResult {
 			lease = current.GetLeaseId()
 		}
 	}
-	previous := tx.PutKey(cmd.GetKey(), value, lease)
-	if !cmd.GetPrevious() {
-		previous = nil
+	result := &logv1.PutResult{}
+	if cmd.GetPrevious() {
+		result.Previous = tx.Current(cmd.GetKey())
 	}
-	return &logv1.PutResult{Previous: previous}
+	tx.PutKey(cmd.GetKey(), value, lease)
+	return result
 }
 
 // DeleteRange deletes keys. When there are none to delete, no revision is

@@ -71,8 +71,8 @@ type Tx interface {
 	// the table of the keys that end with a lease. The rules in kv.go have
 	// checked everything before they call them.
 
-	// PutKey writes a version of a key and returns the version before, if any.
-	PutKey(key, value []byte, leaseID int64) *logv1.KeyValue
+	// PutKey writes a version of a key.
+	PutKey(key, value []byte, leaseID int64)
 	// DeleteKeys deletes the keys in [key, rangeEnd) (one key if rangeEnd is
 	// empty, no upper bound if it is one zero byte) and returns what they were.
 	DeleteKeys(key, rangeEnd []byte) []*logv1.KeyValue

@@ -128,7 +128,7 @@ func newApplier(db *store.DB) (*applier, error) {
 
 // install makes a DB the one that everybody uses, and returns the one before.
 func (m *Machine) install(a *applier) (old *store.DB) {
-	a.batch = a.db.NewBatch()
+	a.feed, a.batch = m.feed, a.db.NewBatch()
 	dues := a.nextDues()
 	m.due.clear()
 	var progress []feed.Progress

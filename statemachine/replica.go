@@ -52,22 +52,21 @@ func (a *applier) stale(epoch uint64) *logv1.Refusal {
 // is false for all others. They are not deduplicated: applying them twice is
 // applying them once.
 func (a *applier) replicaCommand(t *tx, command *logv1.Command) (result *logv1.Result, own bool) {
-	result = &logv1.Result{}
 	switch command.GetBody().(type) {
 	case *logv1.Command_ClaimEpoch:
-		result.Body = &logv1.Result_ClaimEpoch{ClaimEpoch: &logv1.ClaimEpochResult{
+		result = &logv1.Result{Body: &logv1.Result_ClaimEpoch{ClaimEpoch: &logv1.ClaimEpochResult{
 			Epoch: a.shard.GetEpoch(), ClockMs: a.shard.GetClockMs(),
-		}}
+		}}}
 	case *logv1.Command_DropNamespace:
-		result.Refusal = a.dropNamespace(t.ns)
+		result = &logv1.Result{Refusal: a.dropNamespace(t.ns)}
 		if result.Refusal == nil {
 			result.Body = &logv1.Result_DropNamespace{DropNamespace: &logv1.DropNamespaceResult{}}
 		}
 	case *logv1.Command_ComputeHash:
 		a.hash = true
-		result.Body = &logv1.Result_ComputeHash{ComputeHash: &logv1.ComputeHashResult{
+		result = &logv1.Result{Body: &logv1.Result_ComputeHash{ComputeHash: &logv1.ComputeHashResult{
 			Index: a.shard.GetAppliedIndex(),
-		}}
+		}}}
 	default:
 		return nil, false
 	}

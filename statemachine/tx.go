@@ -40,10 +40,18 @@ var _ recipes.Tx = (*tx)(nil)
 
 // newTx begins a command in a namespace.
 func newTx(batch *store.Batch, ns *namespace, clock recipes.Clock, wall int64) *tx {
-	return &tx{
+	return new(tx).begin(batch, ns, clock, wall)
+}
+
+// begin begins the next command, with the memory of the one before.
+func (t *tx) begin(batch *store.Batch, ns *namespace, clock recipes.Clock, wall int64) *tx {
+	clear(t.events)
+	*t = tx{
 		batch: batch, kv: mvcc.New(batch, ns.id), ns: ns,
 		clock: clock, wall: wall, revision: ns.revision,
+		events: t.events[:0], marks: t.marks[:0],
 	}
+	return t
 }
 
 // Namespace returns the command's namespace.
@@ -128,10 +136,8 @@ func (t *tx) Range(q *logv1.Range) (*logv1.RangeResult, *logv1.Refusal) {
 func (t *tx) Compacted() recipes.Revision { return recipes.Revision(t.kv.Compacted()) }
 
 // PutKey writes a version of a key under the command's revision.
-func (t *tx) PutKey(key, value []byte, leaseID int64) *logv1.KeyValue {
-	event := t.kv.Put(int64(t.NextRevision()), t.number, key, value, leaseID)
-	t.emitKV(event)
-	return event.GetPrevious()
+func (t *tx) PutKey(key, value []byte, leaseID int64) {
+	t.emitKV(t.kv.Put(int64(t.NextRevision()), t.number, key, value, leaseID, t.ns.watched))
 }
 
 // DeleteKeys deletes keys under the command's revision, which it takes only if
@@ -157,13 +163,16 @@ func (t *tx) DeleteKeys(key, rangeEnd []byte) []*logv1.KeyValue {
 // CompactTo forgets history.
 func (t *tx) CompactTo(rev recipes.Revision) int64 { return t.kv.Compact(int64(rev)) }
 
+// emitKV emits the event of a key that changed, if anybody wants it.
 func (t *tx) emitKV(event *logv1.KVEvent) {
 	t.number++
-	t.Emit(&logv1.Event{Body: &logv1.Event_Kv{Kv: event}})
+	if t.ns.watched {
+		t.Emit(&logv1.Event{Body: &logv1.Event_Kv{Kv: event}})
+	}
 }
 
 // finish ends the command: its revision becomes the namespace's and its events
-// are stamped. The events are immutable from here on.
+// are stamped. The events are immutable from here on; the slice is only lent.
 func (t *tx) finish() []*logv1.Event {
 	t.ns.revision = t.revision
 	for _, event := range t.events {

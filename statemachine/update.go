@@ -18,11 +18,13 @@ import (
 // what the running Update has gathered. It belongs to the apply goroutine.
 type applier struct {
 	db         *store.DB
+	feed       *feed.Feed
 	shard      *storagev1.ShardRecord
 	namespaces map[keys.Namespace]*namespace
 
 	// Since the last commit:
 	batch    *store.Batch
+	tx       tx // of the running command
 	events   []*logv1.Event
 	touched  []*namespace
 	dropped  []keys.Namespace
@@ -40,6 +42,9 @@ type namespace struct {
 	// touched and changed are about the commit in the making: a command looked
 	// at the namespace, and the record must be written.
 	touched, changed bool
+	// watched says whether somebody wanted changes of keys when the commit was
+	// begun: if not, there are no events for them.
+	watched bool
 }
 
 // outcome is what an entry's commands gave.
@@ -99,7 +104,7 @@ func (m *Machine) applyEntry(index uint64, data []byte) {
 // command applies one command and returns its result.
 func (a *applier) command(header *logv1.Header, command *logv1.Command) *logv1.Result {
 	ns := a.touch(keys.Namespace(command.GetNamespaceId()))
-	t := newTx(a.batch, ns, recipes.Clock(a.shard.GetClockMs()), header.GetWallMs())
+	t := a.tx.begin(a.batch, ns, recipes.Clock(a.shard.GetClockMs()), header.GetWallMs())
 	result, own := a.replicaCommand(t, command)
 	switch {
 	case own:
@@ -142,6 +147,7 @@ func (a *applier) touch(id keys.Namespace) *namespace {
 	}
 	if !ns.touched {
 		ns.touched = true
+		ns.watched = a.feed.WantsKeys(uint32(id))
 		a.touched = append(a.touched, ns)
 	}
 	return ns
@@ -158,7 +164,7 @@ func (m *Machine) commit() error {
 
 	progress := make([]feed.Progress, len(a.touched))
 	for i, ns := range a.touched {
-		progress[i] = feed.Progress{Namespace: uint32(ns.id), Revision: ns.revision}
+		progress[i] = feed.Progress{Namespace: uint32(ns.id), Revision: ns.revision, KeysUntold: !ns.watched}
 		m.due.set(uint32(ns.id), dues[i].at, dues[i].found)
 	}
 	m.feed.Publish(a.events, progress, a.shard.GetAppliedIndex())

@@ -67,7 +67,7 @@ func (tx *Tx) Current(key []byte) *logv1.KeyValue {
 func (tx *Tx) Compacted() recipes.Revision { return tx.space.compacted }
 
 // PutKey implements recipes.Tx.
-func (tx *Tx) PutKey(key, value []byte, leaseID int64) *logv1.KeyValue {
+func (tx *Tx) PutKey(key, value []byte, leaseID int64) {
 	rev := tx.NextRevision()
 	before := tx.Current(key)
 	kv := &logv1.KeyValue{
@@ -85,7 +85,6 @@ func (tx *Tx) PutKey(key, value []byte, leaseID int64) *logv1.KeyValue {
 	tx.attach(before, kv)
 	tx.change(key, version{from: rev, kv: kv})
 	tx.emitKV(logv1.KVEvent_TYPE_PUT, kv, before)
-	return before
 }
 
 // DeleteKeys implements recipes.Tx.

@@ -17,6 +17,9 @@ const maxPendingBytes = 16 << 20
 type Progress struct {
 	Namespace uint32
 	Revision  int64
+	// KeysUntold says that there are no events for keys, because WantsKeys said
+	// that nobody wants them. Who subscribed since is told to read the state.
+	KeysUntold bool
 }
 
 // Feed distributes the committed events of one shard. Its zero value is not
@@ -34,6 +37,8 @@ type Feed struct {
 		// ranges are the topics of kindRange by namespace, in the order in
 		// which they were first subscribed to.
 		ranges map[uint32][]*topic
+		// keys counts the topics of keys and ranges by namespace.
+		keys map[uint32]int
 		// touched is scratch space of Publish.
 		touched []*topic
 	}
@@ -58,6 +63,7 @@ func New(buffer int) *Feed {
 	f.mu.revisions = map[uint32]int64{}
 	f.mu.topics = map[Filter]*topic{}
 	f.mu.ranges = map[uint32][]*topic{}
+	f.mu.keys = map[uint32]int{}
 	return f
 }
 
@@ -88,7 +94,32 @@ func (f *Feed) Publish(events []*logv1.Event, progress []Progress, index uint64)
 
 	f.mu.index = index
 	for _, p := range progress {
+		if p.KeysUntold && f.mu.revisions[p.Namespace] != p.Revision {
+			f.interruptKeysLocked(p.Namespace)
+		}
 		f.mu.revisions[p.Namespace] = p.Revision
+	}
+}
+
+// WantsKeys tells whether there is a subscription to keys of a namespace.
+func (f *Feed) WantsKeys(namespace uint32) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.mu.keys[namespace] > 0
+}
+
+// interruptKeysLocked tells the subscriptions to keys that events are missing.
+func (f *Feed) interruptKeysLocked(namespace uint32) {
+	if f.mu.keys[namespace] == 0 {
+		return
+	}
+	for filter, t := range f.mu.topics {
+		if filter.namespace != namespace || !filter.ofKeys() {
+			continue
+		}
+		for _, s := range t.subscribers {
+			s.interrupt(ErrLagging)
+		}
 	}
 }
 
@@ -132,6 +163,9 @@ func (f *Feed) Subscribe(filter Filter) *Subscription {
 	if t == nil {
 		t = &topic{filter: filter}
 		f.mu.topics[filter] = t
+		if filter.ofKeys() {
+			f.mu.keys[filter.namespace]++
+		}
 		if filter.kind == kindRange {
 			f.mu.ranges[filter.namespace] = append(f.mu.ranges[filter.namespace], t)
 		}
@@ -159,6 +193,11 @@ func (f *Feed) unsubscribe(s *Subscription) {
 		return
 	}
 	delete(f.mu.topics, s.filter)
+	if s.filter.ofKeys() {
+		if f.mu.keys[s.filter.namespace]--; f.mu.keys[s.filter.namespace] == 0 {
+			delete(f.mu.keys, s.filter.namespace)
+		}
+	}
 	if s.filter.kind == kindRange {
 		ranges := f.mu.ranges[s.filter.namespace]
 		ranges = slices.DeleteFunc(ranges, func(r *topic) bool { return r == t })
@@ -224,4 +263,5 @@ func (f *Feed) Close() {
 	}
 	clear(f.mu.topics)
 	clear(f.mu.ranges)
+	clear(f.mu.keys)
 }

@@ -114,7 +114,8 @@ func TestNextReturnsAllThatIsPending(t *testing.T) {
 	f := New(0)
 	s := f.Subscribe(KV(1, []byte("a"), []byte{0}))
 	for i := int64(2); i < 12; i += 2 {
-		f.Publish([]*logv1.Event{kvEvent(1, i, "k"), kvEvent(1, i+1, "k")}, []Progress{{1, i + 1}}, uint64(i))
+		progress := []Progress{{Namespace: 1, Revision: i + 1}}
+		f.Publish([]*logv1.Event{kvEvent(1, i, "k"), kvEvent(1, i+1, "k")}, progress, uint64(i))
 	}
 	batch, err := s.Next(t.Context())
 	if err != nil {
@@ -133,12 +134,12 @@ func TestNextReturnsAllThatIsPending(t *testing.T) {
 // A subscription that nothing concerns still learns how far the namespace is.
 func TestBookmark(t *testing.T) {
 	f := New(0)
-	f.Publish(nil, []Progress{{1, 4}}, 3)
+	f.Publish(nil, []Progress{{Namespace: 1, Revision: 4}}, 3)
 	s := f.Subscribe(Ticket(1, 99))
 	if s.StartIndex() != 3 {
 		t.Errorf("starts at index %d", s.StartIndex())
 	}
-	f.Publish([]*logv1.Event{kvEvent(1, 5, "a")}, []Progress{{1, 5}, {2, 8}}, 10)
+	f.Publish([]*logv1.Event{kvEvent(1, 5, "a")}, []Progress{{Namespace: 1, Revision: 5}, {Namespace: 2, Revision: 8}}, 10)
 	batch, ok, err := s.Poll()
 	if ok || err != nil || batch.Revision != 5 || batch.Index != 10 {
 		t.Errorf("got %+v, %v, %v", batch, ok, err)
@@ -151,14 +152,14 @@ func TestLagging(t *testing.T) {
 	slow := f.Subscribe(KV(1, []byte("a"), nil))
 	other := f.Subscribe(KV(1, []byte("b"), nil))
 	for i := int64(2); i < 10; i++ {
-		f.Publish([]*logv1.Event{kvEvent(1, i, "a")}, []Progress{{1, i}}, uint64(i))
+		f.Publish([]*logv1.Event{kvEvent(1, i, "a")}, []Progress{{Namespace: 1, Revision: i}}, uint64(i))
 	}
-	f.Publish([]*logv1.Event{kvEvent(1, 10, "b")}, []Progress{{1, 10}}, 10)
+	f.Publish([]*logv1.Event{kvEvent(1, 10, "b")}, []Progress{{Namespace: 1, Revision: 10}}, 10)
 
 	if _, err := slow.Next(t.Context()); !errors.Is(err, ErrLagging) {
 		t.Fatalf("got %v, want ErrLagging", err)
 	}
-	f.Publish([]*logv1.Event{kvEvent(1, 11, "a")}, []Progress{{1, 11}}, 11)
+	f.Publish([]*logv1.Event{kvEvent(1, 11, "a")}, []Progress{{Namespace: 1, Revision: 11}}, 11)
 	if batch, err := slow.Next(t.Context()); err != nil || len(batch.Events) != 1 || batch.Revision != 11 {
 		t.Errorf("after lagging: %+v, %v", batch, err)
 	}
@@ -202,7 +203,7 @@ func TestResetAndClose(t *testing.T) {
 		t.Errorf("other namespace: %v, %v", ok, err)
 	}
 
-	f.Reset([]Progress{{1, 50}}, 40)
+	f.Reset([]Progress{{Namespace: 1, Revision: 50}}, 40)
 	if _, err := s.Next(t.Context()); !errors.Is(err, ErrReset) {
 		t.Errorf("reset: %v", err)
 	}
@@ -299,10 +300,42 @@ func TestConcurrentReaders(t *testing.T) {
 		}()
 	}
 	for i := int64(1); i <= publications; i++ {
-		f.Publish([]*logv1.Event{kvEvent(1, i, "k0")}, []Progress{{1, i}}, uint64(i))
+		f.Publish([]*logv1.Event{kvEvent(1, i, "k0")}, []Progress{{Namespace: 1, Revision: i}}, uint64(i))
 		s := f.Subscribe(Ticket(1, i))
 		s.Close()
 	}
 	f.Close()
 	readers.Wait()
+}
+
+// Events of keys that nobody wanted when they were made are not missed silently
+// by who has subscribed since. Promise D4.
+func TestSubscribedBetween(t *testing.T) {
+	f := New(0)
+	if f.WantsKeys(1) {
+		t.Error("keys are wanted before anybody subscribed")
+	}
+	// Between the question and the publication:
+	key, keys := f.Subscribe(KV(1, []byte("k"), nil)), f.Subscribe(KV(1, []byte("a"), []byte{0}))
+	other, mutex := f.Subscribe(KV(2, []byte("k"), nil)), f.Subscribe(Mutex(1, "m"))
+	f.Publish(nil, []Progress{{Namespace: 1, Revision: 5, KeysUntold: true}}, 7)
+	for i, s := range []*Subscription{key, keys} {
+		if _, _, err := s.Poll(); !errors.Is(err, ErrLagging) {
+			t.Errorf("subscription %d: %v", i, err)
+		}
+	}
+	for i, s := range []*Subscription{other, mutex} {
+		if _, _, err := s.Poll(); err != nil {
+			t.Errorf("subscription %d, which missed nothing: %v", i, err)
+		}
+	}
+	if !f.WantsKeys(1) || !f.WantsKeys(2) {
+		t.Error("keys are not wanted")
+	}
+	for _, s := range []*Subscription{key, keys, other} {
+		s.Close()
+	}
+	if f.WantsKeys(1) || f.WantsKeys(2) {
+		t.Error("keys are still wanted")
+	}
 }

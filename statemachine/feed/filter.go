@@ -69,6 +69,9 @@ func Lease(namespace uint32, leaseID int64) Filter {
 // System selects the changes of nodes and namespaces, on the system shard.
 func System() Filter { return Filter{kind: kindSystem} }
 
+// ofKeys reports whether a filter selects changes of keys.
+func (f Filter) ofKeys() bool { return f.kind == kindKey || f.kind == kindRange }
+
 // contains reports whether a range filter selects a key.
 func (f Filter) contains(key []byte) bool {
 	return string(key) >= f.name && (f.end == "\x00" || string(key) < f.end)

@@ -27,29 +27,34 @@ type KV struct {
 // New returns the keys of a namespace in w.
 func New(w Writer, ns keys.Namespace) KV { return KV{Snapshot: Read(w, ns), w: w} }
 
-// Put writes a version of a key at a revision and returns the event. number
-// counts the events of the revision so far. The caller has checked that the
-// key has not changed at this revision before, and that the lease exists. Put
-// keeps key and value.
-func (kv KV) Put(revision int64, number uint32, key, value []byte, lease int64) *logv1.KVEvent {
+// Put writes a version of a key at a revision and returns the event, if it is
+// wanted. number counts the events of the revision so far. The caller has
+// checked that the key has not changed at this revision before, and that the
+// lease exists. The event has copies of key and value.
+func (kv KV) Put(revision int64, number uint32, key, value []byte, lease int64, wanted bool) *logv1.KVEvent {
 	at := latestKey(kv.ns, key)
 	next := version{create: revision, mod: revision, number: 1, lease: lease, value: value}
-	event := &logv1.KVEvent{Type: logv1.KVEvent_TYPE_PUT}
 	var old version
 	if record := kv.w.Get(at); record != nil {
 		old = kv.end(revision, key, record)
 		next.create, next.number = old.create, old.number+1
-		event.Previous = old.keyValue(key)
 	}
 	kv.w.Set(at, encodeLatest(next))
-	kv.note(revision, number, change{kind: event.Type, previous: old.mod, key: key})
+	kv.note(revision, number, change{kind: logv1.KVEvent_TYPE_PUT, previous: old.mod, key: key})
 	if old.lease != lease {
 		kv.detach(old.lease, key)
 		if lease != 0 {
 			kv.w.Set(leaseKey(kv.ns, lease, key), []byte{})
 		}
 	}
-	event.Kv = next.keyValue(key)
+	if !wanted {
+		return nil
+	}
+	key, next.value = bytes.Clone(key), bytes.Clone(value)
+	event := &logv1.KVEvent{Type: logv1.KVEvent_TYPE_PUT, Kv: next.keyValue(key)}
+	if old.mod != 0 {
+		event.Previous = old.keyValue(key)
+	}
 	return event
 }
 

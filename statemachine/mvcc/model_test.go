@@ -204,7 +204,7 @@ func (w *world) write() {
 			value := fmt.Appendf(nil, "%d", w.rng.IntN(1000))
 			event := modelPut(after, next, key, value, lease)
 			events = append(events, event)
-			got = append(got, w.kv.Put(next, uint32(len(got)), key, value, lease))
+			got = append(got, w.kv.Put(next, uint32(len(got)), key, value, lease, true))
 		} else {
 			events = append(events, modelDelete(after, next, key, end)...)
 			got = append(got, w.kv.Delete(next, uint32(len(got)), key, end)...)

@@ -28,7 +28,7 @@ func TestFreshNamespace(t *testing.T) {
 func TestReadableRevisions(t *testing.T) {
 	w := newWorld(t, 0)
 	for revision := int64(2); revision <= 9; revision++ {
-		w.kv.Put(revision, 0, []byte("k"), []byte("v"), 0)
+		w.kv.Put(revision, 0, []byte("k"), []byte("v"), 0, true)
 	}
 	w.kv.Compact(5)
 	for _, test := range []struct {
@@ -57,9 +57,9 @@ func TestReadableRevisions(t *testing.T) {
 func TestHistoryAtTheCompactedRevision(t *testing.T) {
 	w := newWorld(t, 0)
 	key := []byte("k")
-	w.kv.Put(2, 0, key, []byte("v"), 0)
+	w.kv.Put(2, 0, key, []byte("v"), 0, true)
 	w.kv.Delete(3, 0, key, nil)
-	w.kv.Put(4, 0, key, []byte("w"), 0)
+	w.kv.Put(4, 0, key, []byte("w"), 0, true)
 	w.kv.Compact(3)
 
 	var events []*logv1.KVEvent
@@ -86,7 +86,7 @@ func TestHistoryAtTheCompactedRevision(t *testing.T) {
 func TestHistoryStopsWhenTold(t *testing.T) {
 	w := newWorld(t, 0)
 	for revision := int64(2); revision < 50; revision++ {
-		w.kv.Put(revision, 0, []byte("k"), nil, 0)
+		w.kv.Put(revision, 0, []byte("k"), nil, 0, true)
 	}
 	var seen []int64
 	w.kv.History(Changes{From: 5, To: math.MaxInt64 - 1, Key: []byte("k")},
@@ -101,8 +101,8 @@ func TestHistoryStopsWhenTold(t *testing.T) {
 func TestNamespacesAreApart(t *testing.T) {
 	w := newWorld(t, 0)
 	other := New(w.batch, testNamespace+1)
-	w.kv.Put(2, 0, []byte("k"), []byte("mine"), 5)
-	other.Put(2, 0, []byte("k"), []byte("theirs"), 5)
+	w.kv.Put(2, 0, []byte("k"), []byte("mine"), 5, true)
+	other.Put(2, 0, []byte("k"), []byte("theirs"), 5, true)
 	other.Compact(2)
 	other.Delete(3, 0, []byte{0}, []byte{0})
 	if got := string(w.kv.Current([]byte("k")).GetValue()); got != "mine" {
@@ -122,13 +122,13 @@ func TestNamespacesAreApart(t *testing.T) {
 
 func TestKeyChangesOncePerRevision(t *testing.T) {
 	w := newWorld(t, 0)
-	w.kv.Put(2, 0, []byte("k"), nil, 0)
+	w.kv.Put(2, 0, []byte("k"), nil, 0, true)
 	defer func() {
 		if recover() == nil {
 			t.Error("a second version at one revision was accepted")
 		}
 	}()
-	w.kv.Put(2, 1, []byte("k"), nil, 0)
+	w.kv.Put(2, 1, []byte("k"), nil, 0, true)
 }
 
 // What a compaction leaves is what a fresh namespace with the same live keys
@@ -138,7 +138,7 @@ func TestCompactionLeavesNothingBehind(t *testing.T) {
 	last := int64(1)
 	for n := range 60 {
 		last++
-		w.kv.Put(last, 0, fmt.Appendf(nil, "k%d", n%6), []byte("v"), 0)
+		w.kv.Put(last, 0, fmt.Appendf(nil, "k%d", n%6), []byte("v"), 0, true)
 		if n%7 == 0 {
 			w.commit()
 		}
