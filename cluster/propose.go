@@ -27,6 +27,9 @@ func (c *Cluster) Propose(ctx context.Context, shard uint64, cmd *logv1.Command)
 	if s == nil {
 		return nil, ErrNoShard
 	}
+	if err := c.knownToAll(cmd); err != nil {
+		return nil, err
+	}
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	command, err := cmd.MarshalVT()
