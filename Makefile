@@ -42,6 +42,7 @@ lint: $(BUF) ## Check format, protos, go vet, staticcheck and the rules in inter
 generate: $(BUF) ## Generate the Go code in proto/gen from proto/conclave
 	$(BUF) generate
 	$(BUF) generate --template buf.gen.vt.yaml
+	$(BUF) generate --template buf.gen.pipeline.yaml
 
 bench: ## Measure against etcd on this machine; takes long (benchmarks/README.md)
 	go -C benchmarks run . $(ARGS)

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"connectrpc.com/connect"
@@ -33,20 +34,35 @@ type forwarder struct {
 	}
 }
 
-// forwardCall is one forwarded command. done is closed when result or err is
-// there.
+// forwardCall is one forwarded command. What follows id belongs to the forwarder
+// until its group is done.
 type forwardCall struct {
 	id      uint64
 	shard   uint64
 	command []byte
-	done    chan struct{}
+	group   *forwardGroup
+	ended   bool
 	result  *logv1.Result
 	err     error
 }
 
-func (c *forwardCall) end(result *logv1.Result, err error) {
-	c.result, c.err = result, err
-	close(c.done)
+// forwardGroup is commands that one caller forwards together. done is closed
+// when all have ended.
+type forwardGroup struct {
+	calls []forwardCall
+	open  int
+	done  chan struct{}
+}
+
+// endLocked ends a call once.
+func (c *forwardCall) endLocked(result *logv1.Result, err error) {
+	if c.ended {
+		return
+	}
+	c.ended, c.result, c.err = true, result, err
+	if c.group.open--; c.group.open == 0 {
+		close(c.group.done)
+	}
 }
 
 func newForwarder(service func() peerv1connect.PeerServiceClient) *forwarder {
@@ -55,46 +71,60 @@ func newForwarder(service func() peerv1connect.PeerServiceClient) *forwarder {
 	return f
 }
 
-// propose has the peer propose an encoded command. errNotApplied and
+// propose has the peer propose encoded commands. errNotApplied and
 // ErrOverloaded mean that it certainly did not. lost ends the wait like ctx
-// does.
-func (f *forwarder) propose(ctx context.Context, shard uint64, command []byte, lost <-chan struct{}) (*logv1.Result, error) {
-	call := &forwardCall{shard: shard, command: command, done: make(chan struct{})}
+// does, for those that may be tried again. The error is that of all.
+func (f *forwarder) propose(ctx context.Context, shard uint64, proposals []submission, lost <-chan struct{}) (*forwardGroup, error) {
+	group := &forwardGroup{
+		calls: make([]forwardCall, len(proposals)),
+		open:  len(proposals),
+		done:  make(chan struct{}),
+	}
 	f.mu.Lock()
 	if f.mu.stopped {
 		f.mu.Unlock()
 		return nil, ErrStopped
 	}
-	f.mu.nextID++
-	call.id = f.mu.nextID
-	f.mu.queue = append(f.mu.queue, call)
+	for i := range group.calls {
+		f.mu.nextID++
+		group.calls[i] = forwardCall{id: f.mu.nextID, shard: shard, command: proposals[i].command, group: group}
+		f.mu.queue = append(f.mu.queue, &group.calls[i])
+	}
 	f.mu.Unlock()
 	select {
 	case f.wake <- struct{}{}:
 	default:
 	}
-	select {
-	case <-call.done:
-		return call.result, call.err
-	case <-lost:
-		return nil, f.forget(call)
-	case <-ctx.Done():
-		return nil, f.forget(call)
+	for {
+		select {
+		case <-group.done:
+			return group, nil
+		case <-lost:
+			lost = nil
+			f.forget(group, func(i int) bool { return proposals[i].repeatable })
+		case <-ctx.Done():
+			f.forget(group, func(int) bool { return true })
+		}
 	}
 }
 
-// forget gives up on a call, and says what the caller may think of it.
-func (f *forwarder) forget(call *forwardCall) error {
+// forget gives up on some calls of a group, if they have not ended.
+func (f *forwarder) forget(group *forwardGroup, which func(i int) bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for i, queued := range f.mu.queue {
-		if queued == call {
-			f.mu.queue = append(f.mu.queue[:i], f.mu.queue[i+1:]...)
-			return errNotApplied
+	for i := range group.calls {
+		call := &group.calls[i]
+		if call.ended || !which(i) {
+			continue
+		}
+		if _, sent := f.mu.sent[call.id]; sent {
+			delete(f.mu.sent, call.id)
+			call.endLocked(nil, ErrOutcomeUnknown)
+		} else {
+			call.endLocked(nil, errNotApplied)
 		}
 	}
-	delete(f.mu.sent, call.id)
-	return ErrOutcomeUnknown
+	f.mu.queue = slices.DeleteFunc(f.mu.queue, func(queued *forwardCall) bool { return queued.ended })
 }
 
 // run keeps a stream open while there is something to send, until ctx ends.
@@ -193,14 +223,18 @@ func (f *forwarder) receive(stream *peerStream, greeted chan<- struct{}) {
 		if err != nil {
 			return
 		}
-		for _, outcome := range response.GetOutcomes() {
-			f.mu.Lock()
-			call := f.mu.sent[outcome.GetCallId()]
+		f.answer(response.GetOutcomes())
+	}
+}
+
+// answer ends the calls whose outcomes have come.
+func (f *forwarder) answer(outcomes []*peerv1.Outcome) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, outcome := range outcomes {
+		if call := f.mu.sent[outcome.GetCallId()]; call != nil {
 			delete(f.mu.sent, outcome.GetCallId())
-			f.mu.Unlock()
-			if call != nil {
-				call.end(decodeOutcome(outcome))
-			}
+			call.endLocked(decodeOutcome(outcome))
 		}
 	}
 }
@@ -225,15 +259,14 @@ func decodeOutcome(outcome *peerv1.Outcome) (*logv1.Result, error) {
 // fail ends all calls.
 func (f *forwarder) fail(sent, queued error) {
 	f.mu.Lock()
-	lost, unsent := f.mu.sent, f.mu.queue
+	defer f.mu.Unlock()
+	for _, call := range f.mu.sent {
+		call.endLocked(nil, sent)
+	}
+	for _, call := range f.mu.queue {
+		call.endLocked(nil, queued)
+	}
 	f.mu.sent, f.mu.queue = make(map[uint64]*forwardCall), nil
-	f.mu.Unlock()
-	for _, call := range lost {
-		call.end(nil, sent)
-	}
-	for _, call := range unsent {
-		call.end(nil, queued)
-	}
 }
 
 // stop ends all calls, also later ones.

@@ -73,6 +73,15 @@ func answerWith(outcome func(*peerv1.Proposal) *peerv1.Outcome) *fakePeer {
 	}}
 }
 
+// forward has the peer propose one command that may be tried again.
+func forward(f *forwarder, command []byte, lost <-chan struct{}) (*logv1.Result, error) {
+	group, err := f.propose(context.Background(), 2, []submission{{command: command, repeatable: true}}, lost)
+	if err != nil {
+		return nil, err
+	}
+	return group.calls[0].result, group.calls[0].err
+}
+
 // Answers find their callers in any order.
 func TestForward(t *testing.T) {
 	f := newForwarderTo(t, answerWith(func(p *peerv1.Proposal) *peerv1.Outcome {
@@ -85,7 +94,7 @@ func TestForward(t *testing.T) {
 	var callers sync.WaitGroup
 	for i := range 200 {
 		callers.Go(func() {
-			result, err := f.propose(context.Background(), 2, make([]byte, i), nil)
+			result, err := forward(f, make([]byte, i), nil)
 			if err != nil || result.GetRevision() != int64(i) {
 				t.Errorf("call %d: %v, %v", i, result, err)
 			}
@@ -103,7 +112,7 @@ func TestForwardGiveUp(t *testing.T) {
 		<-hold
 		return &peerv1.Outcome{}
 	}))
-	if _, err := f.propose(context.Background(), 2, []byte("command"), arrived); !errors.Is(err, ErrOutcomeUnknown) {
+	if _, err := forward(f, []byte("command"), arrived); !errors.Is(err, ErrOutcomeUnknown) {
 		t.Errorf("error %v, want %v", err, ErrOutcomeUnknown)
 	}
 }
@@ -142,11 +151,11 @@ func TestForwardFailures(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newForwarderTo(t, c.peer)
-			if _, err := f.propose(context.Background(), 2, []byte("command"), nil); !errors.Is(err, c.want) {
+			if _, err := forward(f, []byte("command"), nil); !errors.Is(err, c.want) {
 				t.Errorf("error %v, want %v", err, c.want)
 			}
 			f.stop()
-			if _, err := f.propose(context.Background(), 2, nil, nil); !errors.Is(err, ErrStopped) {
+			if _, err := forward(f, nil, nil); !errors.Is(err, ErrStopped) {
 				t.Errorf("after the stop: %v", err)
 			}
 		})

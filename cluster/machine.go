@@ -19,8 +19,10 @@ import (
 type Machine interface {
 	dbsm.IOnDiskStateMachine
 
-	// Query answers from the state as it is now.
+	// Query answers from the state as it is now, and QueryAll answers many
+	// questions from one moment, in order. An error is that of the rest of them.
 	Query(ctx context.Context, q *logv1.Query) (*logv1.Answer, error)
+	QueryAll(ctx context.Context, queries []*logv1.Query, answered func(i int, answer *logv1.Answer)) error
 	// Applied is the index of the last applied entry, and WaitApplied waits
 	// until it has reached index.
 	Applied() uint64

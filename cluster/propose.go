@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/lni/dragonboat/v4/raftio"
@@ -23,84 +22,46 @@ const (
 // when it certainly was not applied, or when it has a request id, so that
 // applying it again gives the first answer (promise D5).
 func (c *Cluster) Propose(ctx context.Context, shard uint64, cmd *logv1.Command) (*logv1.Result, error) {
-	s := c.shards[shard]
-	if s == nil {
-		return nil, ErrNoShard
-	}
-	if err := c.knownToAll(cmd); err != nil {
-		return nil, err
-	}
+	var only Outcome
+	c.ProposeAll(ctx, shard, []*logv1.Command{cmd}, func(decided []Outcome) { only = decided[0] })
+	return only.Result, only.Err
+}
+
+// Outcome is what became of one of many commands.
+type Outcome struct {
+	// Index is the command's place among those that were proposed together.
+	Index  int
+	Result *logv1.Result
+	Err    error
+}
+
+// ProposeAll does with each of many commands what Propose does, at the cost of
+// hardly more than one. It calls decided, in this goroutine, whenever some are
+// decided, those that were applied together with one call, and returns when all
+// are. The slice is only lent. Commands that went into the log together keep
+// their order, others may change it.
+func (c *Cluster) ProposeAll(ctx context.Context, shard uint64, cmds []*logv1.Command, decided func([]Outcome)) {
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
-	command, err := cmd.MarshalVT()
-	if err != nil {
-		return nil, err
-	}
-	if len(command) > maxCommandBytes {
-		return nil, ErrTooLarge
-	}
-	return c.proposeUntil(ctx, s, command, cmd.GetRequestId() != nil)
-}
-
-// proposeUntil tries until the command is applied, trying again is not safe, or
-// ctx ends.
-func (c *Cluster) proposeUntil(ctx context.Context, s *shard, command []byte, repeatable bool) (*logv1.Result, error) {
-	unknown := false // some attempt may have been applied
-	giveUp := func(err error) error {
-		if unknown {
-			return ErrOutcomeUnknown
-		}
-		return err
-	}
-	for wait := minRetryPause; ; wait = min(2*wait, maxRetryPause) {
-		leader, moved, err := c.waitLeader(ctx, s)
-		if err != nil {
-			return nil, giveUp(err)
-		}
-		var lost <-chan struct{}
-		if repeatable {
-			lost = moved // a leader that is cut off may never answer; the next one will
-		}
-		result, err := c.proposeTo(ctx, s, leader, command, lost)
+	r := round{cluster: c, shard: c.shards[shard], decided: decided}
+	for i, cmd := range cmds {
+		command, err := cmd.MarshalVT()
 		switch {
+		case r.shard == nil:
+			err = ErrNoShard
+		case err == nil && len(command) > maxCommandBytes:
+			err = ErrTooLarge
 		case err == nil:
-			return result, nil
-		case errors.Is(err, errNotApplied):
-		case errors.Is(err, ErrOutcomeUnknown):
-			unknown = true
-			if !repeatable {
-				return nil, err
-			}
-		default:
-			return nil, giveUp(err)
+			err = c.knownToAll(cmd)
 		}
-		if !pause(ctx, moved, wait) {
-			if ctx.Err() != nil {
-				return nil, giveUp(ErrUnavailable)
-			}
-			if c.stopped.Err() != nil {
-				return nil, giveUp(ErrStopped)
-			}
-		}
-	}
-}
-
-// proposeTo has one leader propose the command, once. When another node leads,
-// lost ends the wait for it.
-func (c *Cluster) proposeTo(ctx context.Context, s *shard, leader uint64, command []byte,
-	lost <-chan struct{}) (*logv1.Result, error) {
-	if leader == s.replica {
-		places, err := s.batcher.submit(nil, command)
 		if err != nil {
-			return nil, err
+			r.over = append(r.over, Outcome{Index: i, Err: err})
+			continue
 		}
-		return s.batcher.wait(ctx, places[0])
+		r.open = append(r.open, submission{index: i, command: command, repeatable: cmd.GetRequestId() != nil})
 	}
-	p := c.peerOf(leader)
-	if p == nil {
-		return nil, errNotApplied // its record has not come here yet
-	}
-	return p.calls.propose(ctx, s.id, command, lost)
+	r.tell()
+	r.run(ctx)
 }
 
 // waitLeader waits until the shard has a leader. moved is closed when it has
@@ -127,20 +88,30 @@ func (c *Cluster) waitLeader(ctx context.Context, s *shard) (leader uint64, move
 
 // Query answers a question from this node's replica.
 func (c *Cluster) Query(ctx context.Context, shard uint64, opts ReadOptions, q *logv1.Query) (*logv1.Answer, error) {
+	var only *logv1.Answer
+	err := c.QueryAll(ctx, shard, opts, []*logv1.Query{q}, func(_ int, answer *logv1.Answer) { only = answer })
+	return only, err
+}
+
+// QueryAll answers many questions from this node's replica, all from the same
+// moment, at the cost of one wait for it. It calls answered in this goroutine,
+// in order. An error is that of the questions that were not answered.
+func (c *Cluster) QueryAll(ctx context.Context, shard uint64, opts ReadOptions, queries []*logv1.Query,
+	answered func(i int, answer *logv1.Answer)) error {
 	s := c.shards[shard]
 	if s == nil {
-		return nil, ErrNoShard
+		return ErrNoShard
 	}
 	ctx, cancel := ctx, func() {}
 	if !opts.Serializable || opts.MinIndex > s.machine.Applied() { // it may have to wait
 		ctx, cancel = c.bounded(ctx)
 	}
 	defer cancel()
-	answer, err := s.query(ctx, opts, q)
+	err := s.query(ctx, opts, queries, answered)
 	if err != nil && c.stopped.Err() != nil {
 		err = ErrStopped
 	}
-	return answer, err
+	return err
 }
 
 // callTimeout ends calls whose context has no deadline.

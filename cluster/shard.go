@@ -129,18 +129,18 @@ func (s *shard) leads() bool {
 }
 
 // query answers from this replica's state.
-func (s *shard) query(ctx context.Context, opts ReadOptions, q *logv1.Query) (*logv1.Answer, error) {
+func (s *shard) query(ctx context.Context, opts ReadOptions, queries []*logv1.Query, answered func(int, *logv1.Answer)) error {
 	if !opts.Serializable {
 		if err := s.reads.wait(ctx); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if opts.MinIndex > s.machine.Applied() {
 		if err := s.machine.WaitApplied(ctx, opts.MinIndex); err != nil {
-			return nil, s.unavailable(ctx, err)
+			return s.unavailable(ctx, err)
 		}
 	}
-	return s.machine.Query(ctx, q)
+	return s.machine.QueryAll(ctx, queries, answered)
 }
 
 // unavailable is err as a caller may see it.

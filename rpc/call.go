@@ -61,13 +61,19 @@ func (s *core) propose(ctx context.Context, req mutation, cmd *logv1.Command) (*
 	cmd.NamespaceId = where.ID
 	cmd.RequestId = requestID(req.GetRequestId())
 	result, err := s.cluster.Propose(ctx, where.Shard, cmd)
+	result, err = decided(ctx, result, err)
+	return result, where, err
+}
+
+// decided is what became of a proposed command. A refusal is an error.
+func decided(ctx context.Context, result *logv1.Result, err error) (*logv1.Result, error) {
 	if err != nil {
-		return nil, where, undecided(ctx, err)
+		return nil, undecided(ctx, err)
 	}
 	if refusal := result.GetRefusal(); refusal != nil {
-		return nil, where, &cluster.RefusedError{Refusal: refusal}
+		return nil, &cluster.RefusedError{Refusal: refusal}
 	}
-	return result, where, nil
+	return result, nil
 }
 
 // query asks a question of the request's namespace. A refusal is an error.
@@ -83,6 +89,11 @@ func (s *core) query(ctx context.Context, namespace string, read cluster.ReadOpt
 func (s *core) ask(ctx context.Context, where cluster.Namespace, read cluster.ReadOptions, q *logv1.Query) (*logv1.Answer, error) {
 	q.NamespaceId = where.ID
 	answer, err := s.cluster.Query(ctx, where.Shard, read, q)
+	return told(ctx, answer, err)
+}
+
+// told is the answer to a question. A refusal is an error.
+func told(ctx context.Context, answer *logv1.Answer, err error) (*logv1.Answer, error) {
 	if err != nil {
 		return nil, unanswered(ctx, err)
 	}

@@ -12,8 +12,12 @@ import (
 type electionHandler struct{ *core }
 
 func (h electionHandler) Campaign(ctx context.Context, req *conclavev1.CampaignRequest) (*conclavev1.CampaignResponse, error) {
+	return mutate(ctx, h.core, req, planCampaign)
+}
+
+func planCampaign(req *conclavev1.CampaignRequest) (out change[conclavev1.CampaignResponse], err error) {
 	if err := validated(req, func(c *check) { c.campaign(req) }); err != nil {
-		return nil, err
+		return out, err
 	}
 	campaign := &logv1.Campaign{
 		Name:     req.GetName(),
@@ -23,83 +27,95 @@ func (h electionHandler) Campaign(ctx context.Context, req *conclavev1.CampaignR
 		WaitMs:   waitMillis(req.GetWait(), req.GetWaitForever()),
 		Card:     logCard(req.GetCard()),
 	}
-	result, where, err := h.propose(ctx, req, &logv1.Command{Body: &logv1.Command_Campaign{Campaign: campaign}})
-	if err != nil {
-		return nil, err
+	out.of, out.command = req, &logv1.Command{Body: &logv1.Command_Campaign{Campaign: campaign}}
+	out.respond = func(result *logv1.Result) *conclavev1.CampaignResponse {
+		return &conclavev1.CampaignResponse{Term: result.GetCampaign().GetTerm()}
 	}
-	first := result.GetCampaign()
-	if first.GetTicket() == 0 {
-		return &conclavev1.CampaignResponse{Term: first.GetTerm()}, nil
+	out.ticket = func(result *logv1.Result) int64 { return result.GetCampaign().GetTicket() }
+	out.granted = func(result *logv1.Result, grant *logv1.TicketEvent) *conclavev1.CampaignResponse {
+		return &conclavev1.CampaignResponse{Term: grant.GetToken(), Ticket: result.GetCampaign().GetTicket()}
 	}
-	grant, err := h.await(ctx, where, first.GetTicket(), result.GetIndex())
-	if err != nil {
-		return nil, err
-	}
-	return &conclavev1.CampaignResponse{Term: grant.GetToken(), Ticket: first.GetTicket()}, nil
+	return out, nil
 }
 
 func (h electionHandler) Proclaim(ctx context.Context, req *conclavev1.ProclaimRequest) (*conclavev1.ProclaimResponse, error) {
-	err := validated(req, func(c *check) {
+	return mutate(ctx, h.core, req, planProclaim)
+}
+
+func planProclaim(req *conclavev1.ProclaimRequest) (out change[conclavev1.ProclaimResponse], err error) {
+	err = validated(req, func(c *check) {
 		c.name("name", req.GetName())
 		c.token("term", req.GetTerm())
 		c.value("value", req.GetValue(), maxSmallBytes)
 	})
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	proclaim := &logv1.Proclaim{Name: req.GetName(), Term: req.GetTerm(), Value: valueBytes(req.GetValue())}
-	result, _, err := h.propose(ctx, req, &logv1.Command{Body: &logv1.Command_Proclaim{Proclaim: proclaim}})
-	if err != nil {
-		return nil, err
+	out.of, out.command = req, &logv1.Command{Body: &logv1.Command_Proclaim{Proclaim: proclaim}}
+	out.respond = func(result *logv1.Result) *conclavev1.ProclaimResponse {
+		return &conclavev1.ProclaimResponse{Revision: result.GetRevision()}
 	}
-	return &conclavev1.ProclaimResponse{Revision: result.GetRevision()}, nil
+	return out, nil
 }
 
 func (h electionHandler) Resign(ctx context.Context, req *conclavev1.ResignRequest) (*conclavev1.ResignResponse, error) {
-	err := validated(req, func(c *check) {
+	return mutate(ctx, h.core, req, planResign)
+}
+
+func planResign(req *conclavev1.ResignRequest) (out change[conclavev1.ResignResponse], err error) {
+	err = validated(req, func(c *check) {
 		c.name("name", req.GetName())
 		c.token("term", req.GetTerm())
 		c.optionalName("to", req.GetTo())
 	})
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	resign := &logv1.Resign{Name: req.GetName(), Term: req.GetTerm(), To: req.GetTo()}
-	result, _, err := h.propose(ctx, req, &logv1.Command{Body: &logv1.Command_Resign{Resign: resign}})
-	if err != nil {
-		return nil, err
+	out.of, out.command = req, &logv1.Command{Body: &logv1.Command_Resign{Resign: resign}}
+	out.respond = func(result *logv1.Result) *conclavev1.ResignResponse {
+		return &conclavev1.ResignResponse{
+			Revision: result.GetRevision(),
+			NextTerm: result.GetResign().GetNextTerm(),
+		}
 	}
-	return &conclavev1.ResignResponse{
-		Revision: result.GetRevision(),
-		NextTerm: result.GetResign().GetNextTerm(),
-	}, nil
+	return out, nil
 }
 
 func (h electionHandler) CancelCampaign(ctx context.Context, req *conclavev1.CancelCampaignRequest) (*conclavev1.CancelCampaignResponse, error) {
-	err := validated(req, func(c *check) {
+	return mutate(ctx, h.core, req, planCancelCampaign)
+}
+
+func planCancelCampaign(req *conclavev1.CancelCampaignRequest) (out change[conclavev1.CancelCampaignResponse], err error) {
+	err = validated(req, func(c *check) {
 		c.name("name", req.GetName())
 		c.lease("lease_id", req.GetLeaseId())
 	})
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	cancel := &logv1.CancelCampaign{Name: req.GetName(), LeaseId: req.GetLeaseId()}
-	result, _, err := h.propose(ctx, req, &logv1.Command{Body: &logv1.Command_CancelCampaign{CancelCampaign: cancel}})
-	if err != nil {
-		return nil, err
+	out.of, out.command = req, &logv1.Command{Body: &logv1.Command_CancelCampaign{CancelCampaign: cancel}}
+	out.respond = func(result *logv1.Result) *conclavev1.CancelCampaignResponse {
+		return &conclavev1.CancelCampaignResponse{Resigned: result.GetCancelCampaign().GetResigned()}
 	}
-	return &conclavev1.CancelCampaignResponse{Resigned: result.GetCancelCampaign().GetResigned()}, nil
+	return out, nil
 }
 
 func (h electionHandler) HandOver(ctx context.Context, req *conclavev1.HandOverRequest) (*conclavev1.HandOverResponse, error) {
-	err := validated(req, func(c *check) {
+	return mutate(ctx, h.core, req, planHandOver)
+}
+
+func planHandOver(req *conclavev1.HandOverRequest) (out change[conclavev1.HandOverResponse], err error) {
+	err = validated(req, func(c *check) {
 		c.name("name", req.GetName())
 		c.optionalName("to", req.GetTo())
 		c.reason("reason", req.GetReason())
 		c.optionalName("actor", req.GetActor())
 	})
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	handOver := &logv1.HandOver{
 		Name:   req.GetName(),
@@ -107,15 +123,15 @@ func (h electionHandler) HandOver(ctx context.Context, req *conclavev1.HandOverR
 		Reason: req.GetReason(),
 		Actor:  req.GetActor(),
 	}
-	result, _, err := h.propose(ctx, req, &logv1.Command{Body: &logv1.Command_HandOver{HandOver: handOver}})
-	if err != nil {
-		return nil, err
+	out.of, out.command = req, &logv1.Command{Body: &logv1.Command_HandOver{HandOver: handOver}}
+	out.respond = func(result *logv1.Result) *conclavev1.HandOverResponse {
+		return &conclavev1.HandOverResponse{
+			Revision:  result.GetRevision(),
+			EndedTerm: result.GetHandOver().GetEndedTerm(),
+			NextTerm:  result.GetHandOver().GetNextTerm(),
+		}
 	}
-	return &conclavev1.HandOverResponse{
-		Revision:  result.GetRevision(),
-		EndedTerm: result.GetHandOver().GetEndedTerm(),
-		NextTerm:  result.GetHandOver().GetNextTerm(),
-	}, nil
+	return out, nil
 }
 
 func (h electionHandler) GetElection(ctx context.Context, req *conclavev1.GetElectionRequest) (*conclavev1.GetElectionResponse, error) {

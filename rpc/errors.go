@@ -43,9 +43,8 @@ var errDraining = errors.New("rpc: draining")
 // overloadPause is how long a client should let an overloaded cluster be.
 const overloadPause = 200 * time.Millisecond
 
-// connectError is the only way in which an error leaves the server.
-func connectError(err error) *connect.Error {
-	f := explain(err)
+// status is the code under which a failure leaves the server.
+func (f *failure) status() connect.Code {
 	code := f.code
 	if code == 0 {
 		code = codes[f.info.GetReason()]
@@ -53,7 +52,14 @@ func connectError(err error) *connect.Error {
 	if code == 0 {
 		code = connect.CodeInternal
 	}
-	out := connect.NewError(code, errors.New(f.message))
+	return code
+}
+
+// connectError is the only way in which an error leaves the server, but for the
+// pipeline, which has a message of its own for failures.
+func connectError(err error) *connect.Error {
+	f := explain(err)
+	out := connect.NewError(f.status(), errors.New(f.message))
 	if detail, err := connect.NewErrorDetail(f.info); err == nil {
 		out.AddDetail(detail)
 	}

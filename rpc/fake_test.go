@@ -53,6 +53,25 @@ func (f *fake) Propose(ctx context.Context, _ uint64, cmd *logv1.Command) (*logv
 	return f.propose(ctx, cmd)
 }
 
+func (f *fake) ProposeAll(ctx context.Context, _ uint64, cmds []*logv1.Command, decided func([]cluster.Outcome)) {
+	for i, cmd := range cmds {
+		result, err := f.propose(ctx, cmd)
+		decided([]cluster.Outcome{{Index: i, Result: result, Err: err}})
+	}
+}
+
+func (f *fake) QueryAll(ctx context.Context, shard uint64, read cluster.ReadOptions, queries []*logv1.Query,
+	answered func(int, *logv1.Answer)) error {
+	for i, q := range queries {
+		answer, err := f.Query(ctx, shard, read, q)
+		if err != nil {
+			return err
+		}
+		answered(i, answer)
+	}
+	return nil
+}
+
 func (f *fake) Query(ctx context.Context, _ uint64, read cluster.ReadOptions, q *logv1.Query) (*logv1.Answer, error) {
 	if f.query == nil {
 		f.mu.Lock()

@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"runtime/debug"
@@ -28,7 +27,7 @@ func (e *edge) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 		procedure, began := req.Spec().Procedure, time.Now()
 		defer func() {
 			err = e.leave(procedure, recovered(recover(), err))
-			e.metrics.unaryEnded(procedure, began, err)
+			e.metrics.unaryEnded(procedure, began, codeName(err))
 		}()
 		ctx, done := inTime(ctx)
 		defer done()
@@ -70,24 +69,28 @@ func (e *edge) WrapStreamingClient(next connect.StreamingClientFunc) connect.Str
 	return next
 }
 
-// leave turns an error into what the client gets, and logs what the operator
-// has to know: failures of the server, not of its clients.
+// leave turns an error into what the client gets.
 func (e *edge) leave(procedure string, err error) error {
 	if err == nil {
 		return nil
 	}
-	out := connectError(err)
-	if out.Code() == connect.CodeInternal {
+	return connectError(e.explained(procedure, err))
+}
+
+// explained puts an error in the terms of the API, and logs what the operator
+// has to know: failures of the server, not of its clients.
+func (e *edge) explained(procedure string, err error) *failure {
+	f := explain(err)
+	if f.status() == connect.CodeInternal {
 		cause := err
-		var f *failure
-		if errors.As(err, &f) && f.cause != nil {
+		if f.cause != nil {
 			cause = f.cause
 		}
 		e.log.Error().Str("procedure", procedure).Err(cause).Msg("a request failed inside the server")
 	} else {
-		e.log.Debug().Str("procedure", procedure).Stringer("code", out.Code()).Msg(out.Message())
+		e.log.Debug().Str("procedure", procedure).Stringer("code", f.status()).Msg(f.message)
 	}
-	return out
+	return f
 }
 
 // recovered makes an error of a panic. net/http's own way to drop a connection

@@ -18,37 +18,41 @@ const grantAttempts = 3
 
 type leaseHandler struct{ *core }
 
-func (h leaseHandler) GrantLease(ctx context.Context, req *conclavev1.GrantLeaseRequest) (*conclavev1.GrantLeaseResponse, error) {
-	err := validated(req, func(c *check) {
-		c.ttl(req.GetTtl())
-		c.optionalLease("lease_id", req.GetLeaseId())
-		c.card(req.GetCard())
-	})
-	if err != nil {
-		return nil, err
-	}
-	var result *logv1.Result
+func (h leaseHandler) GrantLease(ctx context.Context, req *conclavev1.GrantLeaseRequest) (out *conclavev1.GrantLeaseResponse, err error) {
 	for range grantAttempts {
-		grant := &logv1.GrantLease{
-			LeaseId: req.GetLeaseId(),
-			TtlMs:   millis(req.GetTtl()),
-			Card:    logCard(req.GetCard()),
-		}
-		if grant.LeaseId == 0 {
-			grant.LeaseId = chooseLeaseID()
-		}
-		result, _, err = h.propose(ctx, req, &logv1.Command{Body: &logv1.Command_GrantLease{GrantLease: grant}})
+		out, err = mutate(ctx, h.core, req, planGrantLease)
 		// With a request id the first answer is the answer, a refusal too.
 		if req.GetLeaseId() != 0 || req.GetRequestId() != nil || !refusedWith(err, logv1.Reason_REASON_LEASE_EXISTS) {
 			break
 		}
 	}
+	return out, err
+}
+
+func planGrantLease(req *conclavev1.GrantLeaseRequest) (out change[conclavev1.GrantLeaseResponse], err error) {
+	err = validated(req, func(c *check) {
+		c.ttl(req.GetTtl())
+		c.optionalLease("lease_id", req.GetLeaseId())
+		c.card(req.GetCard())
+	})
 	if err != nil {
-		return nil, err
+		return out, err
 	}
-	// A retry is answered with the id of the first grant, not the one above.
-	granted := result.GetGrantLease()
-	return &conclavev1.GrantLeaseResponse{LeaseId: granted.GetLeaseId(), Ttl: duration(granted.GetTtlMs())}, nil
+	grant := &logv1.GrantLease{
+		LeaseId: req.GetLeaseId(),
+		TtlMs:   millis(req.GetTtl()),
+		Card:    logCard(req.GetCard()),
+	}
+	if grant.LeaseId == 0 {
+		grant.LeaseId = chooseLeaseID()
+	}
+	out.of, out.command = req, &logv1.Command{Body: &logv1.Command_GrantLease{GrantLease: grant}}
+	out.respond = func(result *logv1.Result) *conclavev1.GrantLeaseResponse {
+		// A retry is answered with the id of the first grant, not the one above.
+		granted := result.GetGrantLease()
+		return &conclavev1.GrantLeaseResponse{LeaseId: granted.GetLeaseId(), Ttl: duration(granted.GetTtlMs())}
+	}
+	return out, nil
 }
 
 // chooseLeaseID gives a random positive number that JavaScript can hold.
@@ -69,22 +73,26 @@ func refusedWith(err error, reason logv1.Reason) bool {
 }
 
 func (h leaseHandler) RevokeLease(ctx context.Context, req *conclavev1.RevokeLeaseRequest) (*conclavev1.RevokeLeaseResponse, error) {
-	err := validated(req, func(c *check) {
+	return mutate(ctx, h.core, req, planRevokeLease)
+}
+
+func planRevokeLease(req *conclavev1.RevokeLeaseRequest) (out change[conclavev1.RevokeLeaseResponse], err error) {
+	err = validated(req, func(c *check) {
 		c.lease("lease_id", req.GetLeaseId())
 		c.text("reason", req.GetReason(), maxTextBytes)
 	})
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	revoke := &logv1.RevokeLease{LeaseId: req.GetLeaseId(), Reason: req.GetReason()}
-	result, _, err := h.propose(ctx, req, &logv1.Command{Body: &logv1.Command_RevokeLease{RevokeLease: revoke}})
-	if err != nil {
-		return nil, err
+	out.of, out.command = req, &logv1.Command{Body: &logv1.Command_RevokeLease{RevokeLease: revoke}}
+	out.respond = func(result *logv1.Result) *conclavev1.RevokeLeaseResponse {
+		return &conclavev1.RevokeLeaseResponse{
+			Revision: result.GetRevision(),
+			Released: result.GetRevokeLease().GetReleased(),
+		}
 	}
-	return &conclavev1.RevokeLeaseResponse{
-		Revision: result.GetRevision(),
-		Released: result.GetRevokeLease().GetReleased(),
-	}, nil
+	return out, nil
 }
 
 // renewal has no request id: renewing twice is renewing.
@@ -95,16 +103,20 @@ type renewal struct {
 func (renewal) GetRequestId() *conclavev1.RequestId { return nil }
 
 func (h leaseHandler) RenewLease(ctx context.Context, req *conclavev1.RenewLeaseRequest) (*conclavev1.RenewLeaseResponse, error) {
-	err := validated(renewal{req}, func(c *check) { c.lease("lease_id", req.GetLeaseId()) })
-	if err != nil {
-		return nil, err
+	return mutate(ctx, h.core, req, planRenewLease)
+}
+
+func planRenewLease(req *conclavev1.RenewLeaseRequest) (out change[conclavev1.RenewLeaseResponse], err error) {
+	out.of = renewal{req}
+	if err := validated(out.of, func(c *check) { c.lease("lease_id", req.GetLeaseId()) }); err != nil {
+		return out, err
 	}
 	renew := &logv1.RenewLease{LeaseId: req.GetLeaseId()}
-	result, _, err := h.propose(ctx, renewal{req}, &logv1.Command{Body: &logv1.Command_RenewLease{RenewLease: renew}})
-	if err != nil {
-		return nil, err
+	out.command = &logv1.Command{Body: &logv1.Command_RenewLease{RenewLease: renew}}
+	out.respond = func(result *logv1.Result) *conclavev1.RenewLeaseResponse {
+		return &conclavev1.RenewLeaseResponse{Ttl: duration(result.GetRenewLease().GetTtlMs())}
 	}
-	return &conclavev1.RenewLeaseResponse{Ttl: duration(result.GetRenewLease().GetTtlMs())}, nil
+	return out, nil
 }
 
 func (h leaseHandler) GetLease(ctx context.Context, req *conclavev1.GetLeaseRequest) (*conclavev1.GetLeaseResponse, error) {

@@ -44,8 +44,8 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 	return m
 }
 
-func (m *metrics) unaryEnded(procedure string, began time.Time, err error) {
-	m.requests.WithLabelValues(procedure, codeName(err)).Inc()
+func (m *metrics) unaryEnded(procedure string, began time.Time, code string) {
+	m.requests.WithLabelValues(procedure, code).Inc()
 	m.seconds.WithLabelValues(procedure).Observe(time.Since(began).Seconds())
 }
 

@@ -10,8 +10,12 @@ import (
 type mutexHandler struct{ *core }
 
 func (h mutexHandler) AcquireMutex(ctx context.Context, req *conclavev1.AcquireMutexRequest) (*conclavev1.AcquireMutexResponse, error) {
+	return mutate(ctx, h.core, req, planAcquireMutex)
+}
+
+func planAcquireMutex(req *conclavev1.AcquireMutexRequest) (out change[conclavev1.AcquireMutexResponse], err error) {
 	if err := validated(req, func(c *check) { c.acquireMutex(req) }); err != nil {
-		return nil, err
+		return out, err
 	}
 	acquire := &logv1.AcquireMutex{
 		Name:        req.GetName(),
@@ -21,65 +25,76 @@ func (h mutexHandler) AcquireMutex(ctx context.Context, req *conclavev1.AcquireM
 		LockDelayMs: millis(req.GetLockDelay()),
 		Card:        logCard(req.GetCard()),
 	}
-	result, where, err := h.propose(ctx, req, &logv1.Command{Body: &logv1.Command_AcquireMutex{AcquireMutex: acquire}})
-	if err != nil {
-		return nil, err
+	out.of, out.command = req, &logv1.Command{Body: &logv1.Command_AcquireMutex{AcquireMutex: acquire}}
+	out.respond = func(result *logv1.Result) *conclavev1.AcquireMutexResponse {
+		first := result.GetAcquireMutex()
+		return &conclavev1.AcquireMutexResponse{Token: first.GetToken(), Count: first.GetCount()}
 	}
-	first := result.GetAcquireMutex()
-	if first.GetTicket() == 0 {
-		return &conclavev1.AcquireMutexResponse{Token: first.GetToken(), Count: first.GetCount()}, nil
+	out.ticket = func(result *logv1.Result) int64 { return result.GetAcquireMutex().GetTicket() }
+	out.granted = func(result *logv1.Result, grant *logv1.TicketEvent) *conclavev1.AcquireMutexResponse {
+		return &conclavev1.AcquireMutexResponse{
+			Token: grant.GetToken(), Count: 1, Ticket: result.GetAcquireMutex().GetTicket(),
+		}
 	}
-	grant, err := h.await(ctx, where, first.GetTicket(), result.GetIndex())
-	if err != nil {
-		return nil, err
-	}
-	return &conclavev1.AcquireMutexResponse{Token: grant.GetToken(), Count: 1, Ticket: first.GetTicket()}, nil
+	return out, nil
 }
 
 func (h mutexHandler) ReleaseMutex(ctx context.Context, req *conclavev1.ReleaseMutexRequest) (*conclavev1.ReleaseMutexResponse, error) {
-	err := validated(req, func(c *check) {
+	return mutate(ctx, h.core, req, planReleaseMutex)
+}
+
+func planReleaseMutex(req *conclavev1.ReleaseMutexRequest) (out change[conclavev1.ReleaseMutexResponse], err error) {
+	err = validated(req, func(c *check) {
 		c.name("name", req.GetName())
 		c.token("token", req.GetToken())
 	})
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	release := &logv1.ReleaseMutex{Name: req.GetName(), Token: req.GetToken()}
-	result, _, err := h.propose(ctx, req, &logv1.Command{Body: &logv1.Command_ReleaseMutex{ReleaseMutex: release}})
-	if err != nil {
-		return nil, err
+	out.of, out.command = req, &logv1.Command{Body: &logv1.Command_ReleaseMutex{ReleaseMutex: release}}
+	out.respond = func(result *logv1.Result) *conclavev1.ReleaseMutexResponse {
+		return &conclavev1.ReleaseMutexResponse{
+			Revision: result.GetRevision(),
+			Count:    result.GetReleaseMutex().GetCount(),
+		}
 	}
-	return &conclavev1.ReleaseMutexResponse{
-		Revision: result.GetRevision(),
-		Count:    result.GetReleaseMutex().GetCount(),
-	}, nil
+	return out, nil
 }
 
 func (h mutexHandler) CancelAcquire(ctx context.Context, req *conclavev1.CancelAcquireRequest) (*conclavev1.CancelAcquireResponse, error) {
-	err := validated(req, func(c *check) {
+	return mutate(ctx, h.core, req, planCancelAcquire)
+}
+
+func planCancelAcquire(req *conclavev1.CancelAcquireRequest) (out change[conclavev1.CancelAcquireResponse], err error) {
+	err = validated(req, func(c *check) {
 		c.name("name", req.GetName())
 		c.lease("lease_id", req.GetLeaseId())
 	})
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	cancel := &logv1.CancelAcquire{Name: req.GetName(), LeaseId: req.GetLeaseId()}
-	result, _, err := h.propose(ctx, req, &logv1.Command{Body: &logv1.Command_CancelAcquire{CancelAcquire: cancel}})
-	if err != nil {
-		return nil, err
+	out.of, out.command = req, &logv1.Command{Body: &logv1.Command_CancelAcquire{CancelAcquire: cancel}}
+	out.respond = func(result *logv1.Result) *conclavev1.CancelAcquireResponse {
+		return &conclavev1.CancelAcquireResponse{Released: result.GetCancelAcquire().GetReleased()}
 	}
-	return &conclavev1.CancelAcquireResponse{Released: result.GetCancelAcquire().GetReleased()}, nil
+	return out, nil
 }
 
 func (h mutexHandler) BreakMutex(ctx context.Context, req *conclavev1.BreakMutexRequest) (*conclavev1.BreakMutexResponse, error) {
-	err := validated(req, func(c *check) {
+	return mutate(ctx, h.core, req, planBreakMutex)
+}
+
+func planBreakMutex(req *conclavev1.BreakMutexRequest) (out change[conclavev1.BreakMutexResponse], err error) {
+	err = validated(req, func(c *check) {
 		c.name("name", req.GetName())
 		c.reason("reason", req.GetReason())
 		c.optionalName("actor", req.GetActor())
 		c.revision("token", req.GetToken())
 	})
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	force := &logv1.BreakMutex{
 		Name:   req.GetName(),
@@ -87,16 +102,16 @@ func (h mutexHandler) BreakMutex(ctx context.Context, req *conclavev1.BreakMutex
 		Actor:  req.GetActor(),
 		Token:  req.GetToken(),
 	}
-	result, _, err := h.propose(ctx, req, &logv1.Command{Body: &logv1.Command_BreakMutex{BreakMutex: force}})
-	if err != nil {
-		return nil, err
+	out.of, out.command = req, &logv1.Command{Body: &logv1.Command_BreakMutex{BreakMutex: force}}
+	out.respond = func(result *logv1.Result) *conclavev1.BreakMutexResponse {
+		broken := result.GetBreakMutex()
+		return &conclavev1.BreakMutexResponse{
+			Revision:    result.GetRevision(),
+			BrokenToken: broken.GetBrokenToken(),
+			Holder:      card(broken.GetHolder()),
+		}
 	}
-	broken := result.GetBreakMutex()
-	return &conclavev1.BreakMutexResponse{
-		Revision:    result.GetRevision(),
-		BrokenToken: broken.GetBrokenToken(),
-		Holder:      card(broken.GetHolder()),
-	}, nil
+	return out, nil
 }
 
 func (h mutexHandler) GetMutex(ctx context.Context, req *conclavev1.GetMutexRequest) (*conclavev1.GetMutexResponse, error) {

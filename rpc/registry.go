@@ -12,23 +12,31 @@ import (
 type registryHandler struct{ *core }
 
 func (h registryHandler) RegisterInstance(ctx context.Context, req *conclavev1.RegisterInstanceRequest) (*conclavev1.RegisterInstanceResponse, error) {
+	return mutate(ctx, h.core, req, planRegisterInstance)
+}
+
+func planRegisterInstance(req *conclavev1.RegisterInstanceRequest) (out change[conclavev1.RegisterInstanceResponse], err error) {
 	if err := validated(req, func(c *check) { c.registerInstance(req.GetInstance()) }); err != nil {
-		return nil, err
+		return out, err
 	}
 	register := &logv1.RegisterInstance{Instance: logInstance(req.GetInstance())}
-	result, _, err := h.propose(ctx, req, &logv1.Command{Body: &logv1.Command_RegisterInstance{RegisterInstance: register}})
-	if err != nil {
-		return nil, err
+	out.of, out.command = req, &logv1.Command{Body: &logv1.Command_RegisterInstance{RegisterInstance: register}}
+	out.respond = func(result *logv1.Result) *conclavev1.RegisterInstanceResponse {
+		return &conclavev1.RegisterInstanceResponse{
+			Revision: result.GetRevision(),
+			Instance: instance(result.GetRegisterInstance().GetInstance()),
+		}
 	}
-	return &conclavev1.RegisterInstanceResponse{
-		Revision: result.GetRevision(),
-		Instance: instance(result.GetRegisterInstance().GetInstance()),
-	}, nil
+	return out, nil
 }
 
 func (h registryHandler) UpdateInstance(ctx context.Context, req *conclavev1.UpdateInstanceRequest) (*conclavev1.UpdateInstanceResponse, error) {
+	return mutate(ctx, h.core, req, planUpdateInstance)
+}
+
+func planUpdateInstance(req *conclavev1.UpdateInstanceRequest) (out change[conclavev1.UpdateInstanceResponse], err error) {
 	if err := validated(req, func(c *check) { c.updateInstance(req) }); err != nil {
-		return nil, err
+		return out, err
 	}
 	update := &logv1.UpdateInstance{
 		Service:  req.GetService(),
@@ -38,31 +46,35 @@ func (h registryHandler) UpdateInstance(ctx context.Context, req *conclavev1.Upd
 		Weight:   req.Weight,
 		Metadata: req.GetMetadata(),
 	}
-	result, _, err := h.propose(ctx, req, &logv1.Command{Body: &logv1.Command_UpdateInstance{UpdateInstance: update}})
-	if err != nil {
-		return nil, err
+	out.of, out.command = req, &logv1.Command{Body: &logv1.Command_UpdateInstance{UpdateInstance: update}}
+	out.respond = func(result *logv1.Result) *conclavev1.UpdateInstanceResponse {
+		return &conclavev1.UpdateInstanceResponse{
+			Revision: result.GetRevision(),
+			Instance: instance(result.GetUpdateInstance().GetInstance()),
+		}
 	}
-	return &conclavev1.UpdateInstanceResponse{
-		Revision: result.GetRevision(),
-		Instance: instance(result.GetUpdateInstance().GetInstance()),
-	}, nil
+	return out, nil
 }
 
 func (h registryHandler) DeregisterInstance(ctx context.Context, req *conclavev1.DeregisterInstanceRequest) (*conclavev1.DeregisterInstanceResponse, error) {
-	err := validated(req, func(c *check) {
+	return mutate(ctx, h.core, req, planDeregisterInstance)
+}
+
+func planDeregisterInstance(req *conclavev1.DeregisterInstanceRequest) (out change[conclavev1.DeregisterInstanceResponse], err error) {
+	err = validated(req, func(c *check) {
 		c.name("service", req.GetService())
 		c.name("id", req.GetId())
 		c.optionalLease("lease_id", req.GetLeaseId())
 	})
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	remove := &logv1.DeregisterInstance{Service: req.GetService(), Id: req.GetId(), LeaseId: req.GetLeaseId()}
-	result, _, err := h.propose(ctx, req, &logv1.Command{Body: &logv1.Command_DeregisterInstance{DeregisterInstance: remove}})
-	if err != nil {
-		return nil, err
+	out.of, out.command = req, &logv1.Command{Body: &logv1.Command_DeregisterInstance{DeregisterInstance: remove}}
+	out.respond = func(result *logv1.Result) *conclavev1.DeregisterInstanceResponse {
+		return &conclavev1.DeregisterInstanceResponse{Revision: result.GetRevision()}
 	}
-	return &conclavev1.DeregisterInstanceResponse{Revision: result.GetRevision()}, nil
+	return out, nil
 }
 
 func (h registryHandler) ListInstances(ctx context.Context, req *conclavev1.ListInstancesRequest) (*conclavev1.ListInstancesResponse, error) {

@@ -9,6 +9,7 @@ import (
 	"connectrpc.com/grpchealth"
 	"connectrpc.com/grpcreflect"
 
+	"github.com/conclavehq/conclave/internal/wire"
 	"github.com/conclavehq/conclave/proto/gen/conclave/v1/conclavev1connect"
 )
 
@@ -23,6 +24,7 @@ var services = []string{
 	conclavev1connect.RegistryServiceName,
 	conclavev1connect.NamespaceServiceName,
 	conclavev1connect.ClusterServiceName,
+	conclavev1connect.PipelineServiceName,
 }
 
 // Server answers the public API. All methods may be called from many goroutines,
@@ -80,6 +82,9 @@ func (s *Server) mountServices(around *edge) {
 	s.mount(conclavev1connect.NewRegistryServiceHandler(registryHandler{s.core}, options...))
 	s.mount(conclavev1connect.NewNamespaceServiceHandler(namespaceHandler{s.core}, options...))
 	s.mount(conclavev1connect.NewClusterServiceHandler(s.nodes, options...))
+
+	pipeline := pipelineHandler{core: s.core, edge: around, procedures: newProcedures(s.core, s.nodes)}
+	s.mux.Handle(conclavev1connect.NewPipelineServiceHandler(pipeline, append(options, connect.WithCodec(wire.Codec{}))...))
 
 	s.mux.Handle(grpchealth.NewHandler(health{s.nodes}, options...))
 	reflector := grpcreflect.NewStaticReflector(services...)

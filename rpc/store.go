@@ -20,8 +20,14 @@ type Store interface {
 	Namespace(ctx context.Context, name string) (cluster.Namespace, error)
 	// Propose has a command applied and returns what it gave.
 	Propose(ctx context.Context, shard uint64, cmd *logv1.Command) (*logv1.Result, error)
+	// ProposeAll has commands applied and tells what they gave as they are
+	// decided; it returns when all are.
+	ProposeAll(ctx context.Context, shard uint64, cmds []*logv1.Command, decided func([]cluster.Outcome))
 	// Query answers a question from this node's replica.
 	Query(ctx context.Context, shard uint64, read cluster.ReadOptions, q *logv1.Query) (*logv1.Answer, error)
+	// QueryAll answers questions, in order; an error is that of the rest.
+	QueryAll(ctx context.Context, shard uint64, read cluster.ReadOptions, queries []*logv1.Query,
+		answered func(i int, answer *logv1.Answer)) error
 	// Subscribe begins a subscription to what this node's replica applies.
 	Subscribe(shard uint64, filter feed.Filter) (*feed.Subscription, error)
 	// Watch begins a watch of keys on this node's replica.

@@ -19,6 +19,7 @@ func (c *check) boundedKey(field, key string) {
 	if len(key) > maxKeyBytes {
 		c.tooLarge(field, "may have %d bytes, not %d", maxKeyBytes, len(key))
 	}
+	c.utf8(field, key)
 }
 
 func (c *check) span(span *conclavev1.Span) {
@@ -41,14 +42,22 @@ func (c *check) span(span *conclavev1.Span) {
 
 // value bounds a value, and refuses JSON that would not be stored as given.
 func (c *check) value(field string, v *conclavev1.Value, limit int) {
-	if json, ok := v.GetKind().(*conclavev1.Value_Json); ok {
-		c.json(field+".json", json.Json, maxValueDepth)
+	size := 0
+	switch kind := v.GetKind().(type) {
+	case *conclavev1.Value_Text:
+		c.utf8(field+".text", kind.Text)
+		size = len(kind.Text)
+	case *conclavev1.Value_Bytes:
+		size = len(kind.Bytes)
+	case *conclavev1.Value_Json:
+		c.json(field+".json", kind.Json, maxValueDepth)
 		if c.err != nil {
 			return
 		}
+		size = len(valueBytes(v))
 	}
-	if n := len(valueBytes(v)); n > limit {
-		c.tooLarge(field, "may have %d bytes, not %d", limit, n)
+	if size > limit {
+		c.tooLarge(field, "may have %d bytes, not %d", limit, size)
 	}
 }
 

@@ -25,8 +25,7 @@ func (c *check) optionalName(field, name string) {
 
 // printable refuses what would spoil a terminal or a log line.
 func (c *check) printable(field, text string) {
-	if !utf8.ValidString(text) {
-		c.invalid(field, "is not valid UTF-8")
+	if !c.utf8(field, text) {
 		return
 	}
 	for i, r := range text {
@@ -37,10 +36,25 @@ func (c *check) printable(field, text string) {
 	}
 }
 
+// utf8 tells whether a text is one. Most requests are decoded by a codec that
+// has looked already; the pipeline's does not. As there, this comes before other
+// rules that are broken.
+func (c *check) utf8(field, text string) bool {
+	if utf8.ValidString(text) {
+		return true
+	}
+	c.err = nil
+	c.invalid(field, "is not valid UTF-8")
+	return false
+}
+
 // text is prose: it may have line breaks and tabs.
 func (c *check) text(field, text string, limit int) {
 	if len(text) > limit {
 		c.tooLarge(field, "may have %d bytes, not %d", limit, len(text))
+	}
+	if !c.utf8(field, text) {
+		return
 	}
 	for i, r := range text {
 		if unicode.IsControl(r) && r != '\n' && r != '\t' {

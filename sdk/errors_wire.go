@@ -144,7 +144,7 @@ func (e *Error) harmless() bool {
 			return true
 		}
 		dial, ok := errors.AsType[*net.OpError](e.cause)
-		return ok && dial.Op == "dial"
+		return ok && dial.Op == "dial" || errors.Is(e.cause, errUnsent)
 	case reasonOutcomeUnknown:
 		return false
 	}

@@ -9,10 +9,15 @@ import (
 
 // node is one endpoint.
 //
-// Calls that are answered at once go over a pool of HTTP/1.1 connections, which
-// costs a quarter less than HTTP/2 in Go's HTTP library. Streams, waits and
-// renewals share HTTP/2 connections of their own: thousands of them need few
-// sockets, a renewal never queues behind slow calls, and pings find a dead peer.
+// Unary calls share a stream: see pipeline. There are two of them, on
+// connections of their own: one for calls that are answered at once, one for
+// waits and renewals, which never queue behind the former. Streams share the
+// connection of the second: thousands of them need few sockets, and pings find a
+// dead peer.
+//
+// Where the pipeline does not work, calls that are answered at once go over a
+// pool of HTTP/1.1 connections, which costs a quarter less than HTTP/2 in Go's
+// HTTP library.
 type node struct {
 	url   string
 	quick *services

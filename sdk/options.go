@@ -26,6 +26,7 @@ type config struct {
 	requestTimeout time.Duration
 	tls            *tls.Config
 	httpClient     *http.Client
+	unary          bool
 }
 
 func newConfig(opts []Option) config {
@@ -58,7 +59,8 @@ func WithLogger(logger *slog.Logger) Option {
 }
 
 // WithDialTimeout bounds how long it may take to connect to an endpoint before
-// the next one is tried. Default: 2 s.
+// the next one is tried, and to find that its calls can share a stream. Default:
+// 2 s.
 func WithDialTimeout(d time.Duration) Option {
 	return optionFunc(func(cfg *config) { cfg.dialTimeout = d })
 }
@@ -81,4 +83,11 @@ func WithTLS(cfg *tls.Config) Option {
 // its own. The options for dialing and TLS have no effect then.
 func WithHTTPClient(client *http.Client) Option {
 	return optionFunc(func(cfg *config) { cfg.httpClient = client })
+}
+
+// WithoutPipeline makes every call a request of its own. Without this option
+// that happens only where streams do not get through, and a client finds that
+// out by itself.
+func WithoutPipeline() Option {
+	return optionFunc(func(cfg *config) { cfg.unary = true })
 }

@@ -1,12 +1,15 @@
 package conclave
 
 import (
+	"context"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"connectrpc.com/connect"
 
+	"github.com/conclavehq/conclave/internal/wire"
 	"github.com/conclavehq/conclave/proto/gen/conclave/v1/conclavev1connect"
 )
 
@@ -34,72 +37,120 @@ type services struct {
 	conclavev1connect.WatchServiceClient
 }
 
-// connections are the sockets of a client to all of its nodes.
+// connections are the sockets of a client to all of its nodes, and what runs on
+// them.
 type connections struct {
-	quick *http.Client
-	long  *http.Client
+	quick *http.Client // HTTP/1.1
+	bulk  *http.Client // HTTP/2 for the pipeline of quick calls
+	long  *http.Client // HTTP/2 for everything that stays open
+
+	unary       bool // without pipelines
+	dialTimeout time.Duration
+
+	ctx    context.Context // ends with close
+	cancel context.CancelFunc
+	mu     sync.Mutex // orders start before the end of ctx
+	tasks  sync.WaitGroup
 }
 
 func newConnections(cfg config) *connections {
+	c := &connections{unary: cfg.unary, dialTimeout: cfg.dialTimeout}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
 	if cfg.httpClient != nil {
-		return &connections{quick: cfg.httpClient, long: cfg.httpClient}
+		c.quick, c.bulk, c.long = cfg.httpClient, cfg.httpClient, cfg.httpClient
+		return c
 	}
 	dialer := &net.Dialer{Timeout: cfg.dialTimeout, KeepAlive: 15 * time.Second}
+	c.quick, c.bulk, c.long = newHTTP1(cfg, dialer), newHTTP2(cfg, dialer), newHTTP2(cfg, dialer)
+	return c
+}
 
-	var http1, http2 http.Protocols
-	http1.SetHTTP1(true)
-	http2.SetHTTP2(true)
-	http2.SetUnencryptedHTTP2(true)
-	return &connections{
-		quick: &http.Client{Transport: &http.Transport{
-			Proxy:               http.ProxyFromEnvironment,
-			DialContext:         dialer.DialContext,
-			TLSClientConfig:     cfg.tls.Clone(),
-			TLSHandshakeTimeout: cfg.dialTimeout,
-			Protocols:           &http1,
-			MaxConnsPerHost:     quickConns,
-			MaxIdleConnsPerHost: quickConns,
-			IdleConnTimeout:     90 * time.Second,
-			DisableCompression:  true,
-		}},
-		long: &http.Client{Transport: &http.Transport{
-			DialContext:         dialer.DialContext,
-			TLSClientConfig:     cfg.tls.Clone(),
-			TLSHandshakeTimeout: cfg.dialTimeout,
-			Protocols:           &http2,
-			IdleConnTimeout:     90 * time.Second,
-			DisableCompression:  true,
-			HTTP2: &http.HTTP2Config{
-				SendPingTimeout:  pingAfter,
-				PingTimeout:      pingWait,
-				WriteByteTimeout: pingWait,
-			},
-		}},
-	}
+func newHTTP1(cfg config, dialer *net.Dialer) *http.Client {
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	return &http.Client{Transport: &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         dialer.DialContext,
+		TLSClientConfig:     cfg.tls.Clone(),
+		TLSHandshakeTimeout: cfg.dialTimeout,
+		Protocols:           &protocols,
+		MaxConnsPerHost:     quickConns,
+		MaxIdleConnsPerHost: quickConns,
+		IdleConnTimeout:     90 * time.Second,
+		DisableCompression:  true,
+	}}
+}
+
+func newHTTP2(cfg config, dialer *net.Dialer) *http.Client {
+	var protocols http.Protocols
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
+	return &http.Client{Transport: &http.Transport{
+		DialContext:         dialer.DialContext,
+		TLSClientConfig:     cfg.tls.Clone(),
+		TLSHandshakeTimeout: cfg.dialTimeout,
+		Protocols:           &protocols,
+		IdleConnTimeout:     90 * time.Second,
+		DisableCompression:  true,
+		HTTP2: &http.HTTP2Config{
+			SendPingTimeout:  pingAfter,
+			PingTimeout:      pingWait,
+			WriteByteTimeout: pingWait,
+		},
+	}}
 }
 
 // dial makes the clients of a node. Nothing is connected before it is used.
 func (c *connections) dial(url string) *node {
-	return &node{
+	n := &node{
 		url:   url,
 		quick: newServices(c.quick, url),
 		long:  newServices(c.long, url),
 		http:  c.quick,
 	}
+	if !c.unary {
+		n.quick = n.quick.pipelined(newPipeline(newPipelineClient(c.bulk, url), c))
+		n.long = n.long.pipelined(newPipeline(newPipelineClient(c.long, url), c))
+	}
+	return n
 }
 
-// close drops connections that are not in use.
+// start runs what ends with the connections. It is false when they are closed.
+func (c *connections) start(task func()) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ctx.Err() != nil {
+		return false
+	}
+	c.tasks.Go(task)
+	return true
+}
+
+// close ends the pipelines and drops connections that are not in use.
 func (c *connections) close() {
+	c.mu.Lock()
+	c.cancel()
+	c.mu.Unlock()
+	c.tasks.Wait()
 	c.quick.CloseIdleConnections()
+	c.bulk.CloseIdleConnections()
 	c.long.CloseIdleConnections()
 }
 
-func newServices(client *http.Client, url string) *services {
-	opts := []connect.ClientOption{
+func clientOptions() []connect.ClientOption {
+	return []connect.ClientOption{
 		// Messages are small: compressing them costs more than it saves.
 		connect.WithAcceptCompression("gzip", nil, nil),
 		connect.WithReadMaxBytes(maxResponseBytes),
 	}
+}
+
+func newPipelineClient(client *http.Client, url string) conclavev1connect.PipelineServiceClient {
+	return conclavev1connect.NewPipelineServiceClient(client, url, append(clientOptions(), connect.WithCodec(wire.Codec{}))...)
+}
+
+func newServices(client *http.Client, url string) *services {
+	opts := clientOptions()
 	return &services{
 		conclavev1connect.NewClusterServiceClient(client, url, opts...),
 		conclavev1connect.NewElectionServiceClient(client, url, opts...),

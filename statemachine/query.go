@@ -12,26 +12,40 @@ import (
 // Query answers a question about the state after the last commit. It returns
 // ErrClosed when the machine is not open; a refusal is an answer.
 func (m *Machine) Query(ctx context.Context, q *logv1.Query) (*logv1.Answer, error) {
+	var only *logv1.Answer
+	err := m.QueryAll(ctx, []*logv1.Query{q}, func(_ int, answer *logv1.Answer) { only = answer })
+	return only, err
+}
+
+// QueryAll answers many questions about the state after the same commit, in
+// order. An error is that of the questions that were not answered.
+func (m *Machine) QueryAll(ctx context.Context, queries []*logv1.Query, answered func(i int, answer *logv1.Answer)) error {
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return err
 	}
 	view, err := m.view()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { _ = view.Close() }()
 
-	r := newReader(view, keys.Namespace(q.GetNamespaceId()))
-	out := &logv1.Answer{Revision: r.revision}
-	if r.dropped {
-		out.Refusal = notFound(r.ns)
-	} else {
-		out.Refusal = m.answer(r, q, out)
+	var r *reader
+	for i, q := range queries {
+		if ns := keys.Namespace(q.GetNamespaceId()); r == nil || r.ns != ns {
+			r = newReader(view, ns)
+		}
+		out := &logv1.Answer{Revision: r.revision}
+		if r.dropped {
+			out.Refusal = notFound(r.ns)
+		} else {
+			out.Refusal = m.answer(r, q, out)
+		}
+		if err := view.Err(); err != nil {
+			return fmt.Errorf("statemachine: query: %w", err)
+		}
+		answered(i, out)
 	}
-	if err := view.Err(); err != nil {
-		return nil, fmt.Errorf("statemachine: query: %w", err)
-	}
-	return out, nil
+	return nil
 }
 
 // Lookup is Query for Dragonboat.

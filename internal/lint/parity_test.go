@@ -14,7 +14,7 @@ var notRecipes = map[string]string{
 	"watch":     "reads the feed, decides nothing",
 	"lease":     "what recipes stand on; its rules are in recipes, its commands under `conclave lease`",
 	"session":   "the SDK's way to talk to the other services",
-	"pipe":      "carries calls of the other services",
+	"pipeline":  "carries calls of the other services",
 	"stream":    "carries calls of the other services",
 	"namespace": "administration of the system shard",
 	"cluster":   "administration of the system shard",

@@ -1,0 +1,191 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"connectrpc.com/connect"
+
+	conclavev1 "github.com/conclavehq/conclave/proto/gen/conclave/v1"
+)
+
+// Bounds of one stream. Over the first two it is not read, so that what the
+// caller sends next waits with the caller.
+const (
+	maxPipedCalls = 16 << 10
+	maxPipedBytes = 64 << 20
+	// maxPipedWaits bounds the calls that stand in a line or wait for news. They
+	// do not count above: renewals have to get past them.
+	maxPipedWaits = 128 << 10
+	// maxReplyBytes is how much the answers to a caller that does not read them
+	// may take, maxMessageBytes how much of it goes into one message.
+	maxReplyBytes   = 64 << 20
+	maxMessageBytes = 1 << 20
+	// drainPatience is how long calls that are on their way may take when the
+	// node drains.
+	drainPatience = time.Second
+)
+
+// pipelineHandler carries the calls of the other services.
+type pipelineHandler struct {
+	*core
+	edge       *edge
+	procedures procedures
+}
+
+type pipelineStream = connect.BidiStream[conclavev1.PipelineRequest, conclavev1.PipelineResponse]
+
+// pipe is one open stream.
+//
+//	reader ─▶ message ─┬─▶ its changes   ─▶ one ProposeAll ─┬─▶ outbox ─▶ writer
+//	                   ├─▶ its questions ─▶ one QueryAll   ─┤
+//	                   └─▶ other calls, each by itself ─────┘
+//
+// A message is one goroutine, and one more for each further group in it. Only
+// calls that wait have goroutines of their own.
+type pipe struct {
+	*pipelineHandler
+	stream *pipelineStream
+	// life ends when nobody will read the answers any more, patience also when
+	// the node drains: it is for what may take long.
+	life, patience context.Context
+	load           load
+	waits          openWaits
+	out            outbox
+
+	mu      sync.Mutex // orders closing before work is awaited
+	closing bool
+	work    sync.WaitGroup
+}
+
+// Pipeline serves one stream until the caller ends it or the node drains. When
+// it drains, calls that are on their way are answered first.
+func (h pipelineHandler) Pipeline(ctx context.Context, stream *pipelineStream) error {
+	life, die := context.WithCancel(context.WithoutCancel(ctx))
+	defer die()
+	patience, cut := context.WithCancelCause(life)
+	defer context.AfterFunc(ctx, func() { cut(context.Cause(ctx)) })()
+	p := &pipe{pipelineHandler: &h, stream: stream, life: life, patience: patience}
+	p.load.init()
+	p.out.init()
+	if err := stream.Send(&conclavev1.PipelineResponse{}); err != nil {
+		return err
+	}
+
+	var writing sync.WaitGroup
+	writing.Go(func() {
+		p.write()
+		die() // nobody hears what becomes of the calls
+	})
+	read := make(chan error, 1)
+	go func() { read <- p.read() }() // ends with the stream at the latest
+
+	var err error
+	select {
+	case err = <-read:
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
+	p.finish(ctx, die, err)
+	p.out.close()
+	writing.Wait()
+	p.load.close()
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// finish takes no more calls and waits for those that it has.
+func (p *pipe) finish(ctx context.Context, die context.CancelFunc, err error) {
+	p.mu.Lock()
+	p.closing = true
+	p.mu.Unlock()
+	done := make(chan struct{})
+	go func() {
+		p.work.Wait()
+		close(done)
+	}()
+	if errors.Is(err, io.EOF) { // the caller sends no more, but waits
+		select {
+		case <-done:
+			return
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		}
+	}
+	if errors.Is(err, errDraining) {
+		patience := time.NewTimer(drainPatience)
+		defer patience.Stop()
+		select {
+		case <-done:
+		case <-patience.C:
+		}
+	}
+	die()
+	<-done
+}
+
+// begin starts work on the stream's behalf. It is false when the stream ends.
+func (p *pipe) begin(work func()) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closing {
+		return false
+	}
+	p.work.Go(work)
+	return true
+}
+
+// read takes messages until the stream ends.
+func (p *pipe) read() error {
+	for {
+		request, err := p.stream.Receive()
+		if err != nil {
+			return err
+		}
+		calls := p.accept(request.GetCalls())
+		if len(calls) == 0 {
+			continue
+		}
+		bytes := 0
+		for _, call := range calls {
+			bytes += len(call.GetRequest())
+		}
+		if !p.load.add(len(calls), bytes) {
+			return nil
+		}
+		if !p.begin(func() { p.serve(calls) }) {
+			p.turnAway(calls)
+		}
+	}
+}
+
+// accept ends the calls that are given up, and returns the others. Those that
+// may wait are known from here on, so that they can be given up.
+func (p *pipe) accept(calls []*conclavev1.Call) []*conclavev1.Call {
+	kept := calls[:0]
+	for _, call := range calls {
+		if call.GetCancel() {
+			p.waits.cancel(call.GetCallId())
+			continue
+		}
+		if p.procedures.find(call.GetProcedure()).waits {
+			p.waits.add(call.GetCallId())
+		}
+		kept = append(kept, call)
+	}
+	return kept
+}
+
+// turnAway answers calls that came after the end.
+func (p *pipe) turnAway(calls []*conclavev1.Call) {
+	answers := p.answers(time.Now(), len(calls))
+	for _, call := range calls {
+		answers.fail(p.procedures.find(call.GetProcedure()), call.GetCallId(), len(call.GetRequest()), errDraining)
+	}
+	p.out.put(answers)
+}

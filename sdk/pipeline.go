@@ -1,0 +1,285 @@
+package conclave
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"time"
+
+	"connectrpc.com/connect"
+
+	conclavev1 "github.com/conclavehq/conclave/proto/gen/conclave/v1"
+	"github.com/conclavehq/conclave/proto/gen/conclave/v1/conclavev1connect"
+)
+
+const (
+	// A node that does not greet within the dial timeout, or that does not know
+	// the pipeline, is called without it for unaryFor.
+	unaryFor = time.Minute
+
+	// Larger requests go by themselves, so that nothing waits behind them.
+	maxPipedRequest = 128 << 10
+	// A message takes up to so many calls and bytes.
+	maxPipedCalls = 4096
+	maxPipedBytes = 512 << 10
+)
+
+var (
+	// errNotPiped says that a call has to go by itself.
+	errNotPiped = errors.New("not piped")
+	// errUnsent is the cause of a failure before a call was sent.
+	errUnsent = errors.New("the call was not sent")
+)
+
+// pipeline carries unary calls to a node over one stream. Calls that are made
+// while a message is being sent go together in the next one; there are no
+// timers. It opens the stream with the first call, and again with the first one
+// after it broke.
+//
+//	        first call             greeting
+//	closed ───────────▶ opening ───────────────▶ open
+//	  ▲                    │                       │
+//	  │                    ├─ node cannot be reached, or stops: its calls fail
+//	  │                    └─ no greeting: unary for a minute
+//	  └── the stream broke: what was sent has an unknown fate ◀──┘
+//
+// A call whose stream broke fails like one without an answer; callers send it
+// again, with its request id.
+type pipeline struct {
+	client conclavev1connect.PipelineServiceClient
+	owner  *connections
+
+	// wake holds a token when there may be something to send.
+	wake chan struct{}
+
+	mu      sync.Mutex // protects what follows
+	running bool
+	closed  bool
+	unary   time.Time // until then calls go by themselves
+	lastID  uint64
+	queue   []*pipedCall
+	sent    map[uint64]*pipedCall
+	cancels []uint64
+}
+
+type pipelineStream = connect.BidiStreamForClientSimple[conclavev1.PipelineRequest, conclavev1.PipelineResponse]
+
+func newPipeline(client conclavev1connect.PipelineServiceClient, owner *connections) *pipeline {
+	return &pipeline{client: client, owner: owner, wake: make(chan struct{}, 1), sent: make(map[uint64]*pipedCall)}
+}
+
+// enqueue takes a call. It is false when the call has to go by itself.
+func (p *pipeline) enqueue(c *pipedCall) bool {
+	p.mu.Lock()
+	if p.closed || !p.unary.IsZero() && time.Now().Before(p.unary) {
+		p.mu.Unlock()
+		return false
+	}
+	if !p.running {
+		if p.running = p.owner.start(p.run); !p.running {
+			p.mu.Unlock()
+			return false
+		}
+	}
+	p.lastID++
+	c.wire.CallId = p.lastID
+	p.queue = append(p.queue, c)
+	first := len(p.queue) == 1
+	p.mu.Unlock()
+	if first {
+		p.signal()
+	}
+	return true
+}
+
+func (p *pipeline) signal() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run keeps a stream open while there are calls, until the client is closed.
+func (p *pipeline) run() {
+	for {
+		select {
+		case <-p.wake:
+		case <-p.owner.ctx.Done():
+			p.mu.Lock()
+			p.closed = true
+			p.mu.Unlock()
+			p.fail(ErrClosed, ErrClosed)
+			return
+		}
+		p.converse()
+	}
+}
+
+// converse opens a stream and sends what is queued until it breaks.
+func (p *pipeline) converse() {
+	ctx, cancel := context.WithCancel(p.owner.ctx)
+	defer cancel()
+	stream, err := p.client.Pipeline(ctx)
+	if err == nil {
+		err = stream.Send(nil) // the headers alone
+	}
+	if err != nil {
+		p.unopened(err)
+		return
+	}
+	greeted, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		ended <- p.receive(stream, greeted)
+		cancel() // what ends send
+	}()
+	patience := time.NewTimer(p.owner.dialTimeout)
+	defer patience.Stop()
+	fate := p.unopened
+	select {
+	case <-greeted:
+		p.send(ctx, stream)
+		fate = p.broken
+	case <-ctx.Done():
+	case <-patience.C:
+	}
+	cancel()
+	_ = stream.CloseRequest() // else the transport does not notice the cancel
+	err = <-ended
+	_ = stream.CloseResponse()
+	fate(err)
+}
+
+// unopened decides what becomes of calls when there was no greeting. A node that
+// says why, or that cannot be reached at all, fails them. Any other answer means
+// that streams do not get through: there is no HTTP/2, a proxy is in between, or
+// the node is older than the pipeline.
+func (p *pipeline) unopened(err error) {
+	e := fromWire(err)
+	switch {
+	case p.owner.ctx.Err() != nil:
+		p.fail(ErrClosed, ErrClosed)
+	case e.Reason == reasonShuttingDown, e.Reason == reasonUnavailable && e.harmless():
+		p.fail(e, e)
+	default:
+		p.mu.Lock()
+		p.unary = time.Now().Add(unaryFor)
+		p.mu.Unlock()
+		p.fail(errNotPiped, errNotPiped)
+	}
+}
+
+// broken fails the calls of a stream that was open.
+func (p *pipeline) broken(err error) {
+	e := fromWire(err)
+	unsent := &Error{Reason: reasonUnavailable, Message: "the stream ended", cause: errUnsent}
+	if e.Reason == reasonShuttingDown {
+		unsent = e
+	}
+	p.fail(&Error{Reason: reasonUnavailable, Message: "no answer", cause: err}, unsent)
+}
+
+// fail ends all calls.
+func (p *pipeline) fail(sent, queued error) {
+	p.mu.Lock()
+	var over []*pipedCall
+	for _, c := range p.sent {
+		c.err = sent
+		over = append(over, c)
+	}
+	for _, c := range p.queue {
+		if c.state != callForgotten {
+			c.err = queued
+			over = append(over, c)
+		}
+	}
+	for _, c := range over {
+		c.state = callOver
+	}
+	clear(p.sent)
+	p.queue, p.cancels = nil, nil
+	p.mu.Unlock()
+	for _, c := range over {
+		c.done <- struct{}{}
+	}
+}
+
+// send sends what is queued, until the stream ends.
+func (p *pipeline) send(ctx context.Context, stream *pipelineStream) {
+	var request conclavev1.PipelineRequest
+	for {
+		for p.next(&request) {
+			if stream.Send(&request) != nil {
+				return
+			}
+		}
+		select {
+		case <-p.wake:
+		case <-ctx.Done():
+			return
+		}
+		// Whoever can run may have a call to make: many calls in one message
+		// cost hardly more than one. A caller that is alone loses nothing.
+		runtime.Gosched()
+	}
+}
+
+// next makes one message of what is queued. It is false when that is nothing.
+func (p *pipeline) next(request *conclavev1.PipelineRequest) bool {
+	clear(request.Calls)
+	request.Calls = request.Calls[:0]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, id := range p.cancels {
+		request.Calls = append(request.Calls, &conclavev1.Call{CallId: id, Cancel: true})
+	}
+	p.cancels = p.cancels[:0]
+	n, size := 0, 0
+	for _, c := range p.queue {
+		if len(request.Calls) > 0 && (len(request.Calls) >= maxPipedCalls || size+len(c.wire.Request) > maxPipedBytes) {
+			break
+		}
+		n++
+		if c.state == callForgotten {
+			continue
+		}
+		size += len(c.wire.Request)
+		c.state = callSent
+		p.sent[c.wire.CallId] = c
+		request.Calls = append(request.Calls, &c.wire)
+	}
+	rest := copy(p.queue, p.queue[n:])
+	clear(p.queue[rest:])
+	p.queue = p.queue[:rest]
+	return len(request.Calls) > 0
+}
+
+// receive hands the answers out until the stream ends. The first message is the
+// greeting.
+func (p *pipeline) receive(stream *pipelineStream, greeted chan<- struct{}) error {
+	if _, err := stream.Receive(); err != nil {
+		return err
+	}
+	close(greeted)
+	var over []*pipedCall
+	for {
+		response, err := stream.Receive()
+		if err != nil {
+			return err
+		}
+		over = over[:0]
+		p.mu.Lock()
+		for _, reply := range response.GetReplies() {
+			if c := p.sent[reply.GetCallId()]; c != nil {
+				delete(p.sent, reply.GetCallId())
+				c.state, c.reply = callOver, reply
+				over = append(over, c)
+			}
+		}
+		p.mu.Unlock()
+		for _, c := range over {
+			c.done <- struct{}{}
+		}
+		clear(over)
+	}
+}
