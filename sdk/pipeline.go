@@ -159,7 +159,7 @@ func (p *pipeline) unopened(err error) {
 	switch {
 	case p.owner.ctx.Err() != nil:
 		p.fail(ErrClosed, ErrClosed)
-	case e.Reason == reasonShuttingDown, e.Reason == reasonUnavailable && e.harmless():
+	case e.Reason == reasonShuttingDown, e.Reason == reasonUnavailable && e.harmless() && !e.foreign:
 		p.fail(e, e)
 	default:
 		p.mu.Lock()
