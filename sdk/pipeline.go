@@ -50,6 +50,10 @@ type pipeline struct {
 	client conclavev1connect.PipelineServiceClient
 	owner  *connections
 
+	// free are calls that are over. They are not shared with other clients,
+	// because channels must not leave the bubble of a synctest.
+	free sync.Pool
+
 	// wake holds a token when there may be something to send.
 	wake chan struct{}
 

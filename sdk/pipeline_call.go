@@ -3,7 +3,6 @@ package conclave
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"connectrpc.com/connect"
@@ -33,14 +32,19 @@ type pipedCall struct {
 	state callState // protected by pipeline.mu
 }
 
-// pipedCalls are calls that are over, for the next ones.
-var pipedCalls = sync.Pool{New: func() any { return &pipedCall{done: make(chan struct{}, 1)} }}
-
 // maxKeptRequest is how large a buffer may be to be kept.
 const maxKeptRequest = 4 << 10
 
+// newCall takes a call that is over, or makes one.
+func (p *pipeline) newCall() *pipedCall {
+	if c, ok := p.free.Get().(*pipedCall); ok {
+		return c
+	}
+	return &pipedCall{done: make(chan struct{}, 1)}
+}
+
 // release keeps what another call can use.
-func (c *pipedCall) release() {
+func (p *pipeline) release(c *pipedCall) {
 	buffer := c.wire.Request[:0]
 	if cap(buffer) > maxKeptRequest {
 		buffer = nil
@@ -48,7 +52,7 @@ func (c *pipedCall) release() {
 	c.wire.Reset()
 	c.wire.Request = buffer
 	c.reply, c.err, c.state = nil, nil, callQueued
-	pipedCalls.Put(c)
+	p.free.Put(c)
 }
 
 // response is a response message that decodes without reflection.
@@ -62,14 +66,14 @@ func (p *pipeline) call(ctx context.Context, procedure conclavev1.Procedure, req
 	if req.SizeVT() > maxPipedRequest {
 		return errNotPiped
 	}
-	c := pipedCalls.Get().(*pipedCall)
+	c := p.newCall()
 	encoded, err := wire.Append(c.wire.Request, req)
 	if err != nil {
 		return connect.NewError(connect.CodeInternal, err)
 	}
 	c.wire.Request, c.wire.Procedure, c.wire.TimeoutMs = encoded, procedure, timeoutMillis(ctx)
 	if !p.enqueue(c) {
-		c.release()
+		p.release(c)
 		return errNotPiped
 	}
 	select {
@@ -81,7 +85,7 @@ func (p *pipeline) call(ctx context.Context, procedure conclavev1.Procedure, req
 		<-c.done // it was over in the same moment
 	}
 	err = c.outcome(res)
-	c.release()
+	p.release(c)
 	return err
 }
 

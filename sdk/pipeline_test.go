@@ -153,7 +153,11 @@ func TestPipelineGivesUp(t *testing.T) {
 		if err := greet(stream); err != nil {
 			return err
 		}
-		go func() {
+		var sending sync.WaitGroup
+		defer sending.Wait()
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		sending.Go(func() {
 			for {
 				select {
 				case reply := <-answer:
@@ -162,7 +166,7 @@ func TestPipelineGivesUp(t *testing.T) {
 					return
 				}
 			}
-		}()
+		})
 		for {
 			request, err := stream.Receive()
 			if err != nil {
