@@ -77,6 +77,7 @@ func (c *Cluster) register(ctx context.Context) {
 				PeerUrl:     c.cfg.AdvertisePeerURL,
 				ClientUrls:  c.cfg.ClientURLs,
 				Version:     c.cfg.Version,
+				Format:      c.format,
 			}}},
 		})
 		if err == nil && result.GetRefusal() == nil {

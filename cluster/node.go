@@ -11,6 +11,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/conclavehq/conclave/cluster/transport"
+	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
+	"github.com/conclavehq/conclave/statemachine/entry"
 	"github.com/conclavehq/conclave/statemachine/feed"
 )
 
@@ -22,6 +24,11 @@ type Cluster struct {
 	// found the directory.
 	id  identity
 	log zerolog.Logger
+
+	// format is the newest format of commands that this program knows, and
+	// formatOf the one that a command needs; fields for tests.
+	format   uint32
+	formatOf func(*logv1.Command) uint32
 
 	release   func() // gives the data directory back
 	mux       *transport.Mux
@@ -74,6 +81,8 @@ func Start(ctx context.Context, cfg Config) (*Cluster, error) {
 		shards:   make(map[uint64]*shard),
 		ready:    make(chan struct{}),
 		peers:    make(map[string]*peer),
+		format:   entry.Format,
+		formatOf: entry.FormatOf,
 	}
 	c.stopped, c.turnAway = context.WithCancel(context.Background())
 	c.loops, c.endLoops = context.WithCancel(context.Background())

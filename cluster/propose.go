@@ -51,6 +51,8 @@ func (c *Cluster) ProposeAll(ctx context.Context, shard uint64, cmds []*logv1.Co
 			err = ErrNoShard
 		case err == nil && len(command) > maxCommandBytes:
 			err = ErrTooLarge
+		case err == nil:
+			err = c.knownToAll(cmd)
 		}
 		if err != nil {
 			r.over = append(r.over, Outcome{Index: i, Err: err})

@@ -23,6 +23,9 @@ func RegisterNode(tx Tx, cmd *logv1.RegisterNode) (*logv1.RegisterNodeResult, *l
 	if node.GetName() == "" || node.GetIncarnation() == 0 {
 		return nil, refuse(logv1.Reason_REASON_INVALID_ARGUMENT, "a node has a name and an incarnation")
 	}
+	if refusal := checkFormat(tx, node); refusal != nil {
+		return nil, refusal
+	}
 	rec := &storagev1.NodeRecord{}
 	if load(tx, nodeKey(tx, node.GetName()), rec) {
 		if refusal := checkIncarnation(rec, node); refusal != nil {
@@ -36,6 +39,7 @@ func RegisterNode(tx Tx, cmd *logv1.RegisterNode) (*logv1.RegisterNodeResult, *l
 	rec.PeerUrl = node.GetPeerUrl()
 	rec.ClientUrls = node.GetClientUrls()
 	rec.Version = node.GetVersion()
+	rec.Format = node.GetFormat()
 	return &logv1.RegisterNodeResult{Node: saveNode(tx, node.GetName(), rec)}, nil
 }
 
@@ -75,6 +79,24 @@ func checkIncarnation(rec *storagev1.NodeRecord, node *logv1.Node) *logv1.Refusa
 			"node %q is known with another data directory: use that one, or replace the node first", node.GetName())
 	}
 	return nil
+}
+
+// checkFormat refuses a node whose program is older than those of all others:
+// they may be logging commands already that would stop it (promise S4).
+func checkFormat(r Reader, node *logv1.Node) *logv1.Refusal {
+	others := uint32(0)
+	scanNodes(r, func(name string, rec *storagev1.NodeRecord) bool {
+		if format := max(1, rec.GetFormat()); name != node.GetName() && (others == 0 || format < others) {
+			others = format
+		}
+		return true
+	})
+	if max(1, node.GetFormat()) >= others {
+		return nil
+	}
+	return refuse(logv1.Reason_REASON_WRONG_STATE,
+		"node %q runs a program that knows the log up to format %d, and all others use format %d: start the program that the others run",
+		node.GetName(), max(1, node.GetFormat()), others)
 }
 
 // ReplaceNode opens a node's name to a new data directory, which joins as a new
@@ -143,6 +165,7 @@ func nodeInfo(name string, rec *storagev1.NodeRecord) *logv1.Node {
 		PeerUrl:     rec.GetPeerUrl(),
 		ClientUrls:  rec.GetClientUrls(),
 		Version:     rec.GetVersion(),
+		Format:      rec.GetFormat(),
 	}
 }
 

@@ -156,6 +156,9 @@ func (c *Client) Health(ctx context.Context, endpoint string) error {
 	if err != nil || len(words) == 0 {
 		words = []byte(res.Status)
 	}
+	if res.StatusCode != http.StatusServiceUnavailable {
+		words = []byte("what answers at " + at.url + " is not a Conclave client port (" + res.Status + ")")
+	}
 	return &Error{
 		Op:      "ask " + at.url + " for its health",
 		Reason:  reasonUnavailable,

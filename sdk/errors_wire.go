@@ -2,6 +2,7 @@ package conclave
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -81,7 +82,7 @@ func fromCode(failure *connect.Error) *Error {
 		e.cause = failure.Unwrap()
 		e.Message = "no answer"
 		if errors.Is(failure, http.ErrSchemeMismatch) {
-			e.cause, e.Message = nil, "what answers there speaks no TLS; say http:// instead of https://"
+			e.cause, e.foreign, e.Message = nil, true, "what answers there speaks no TLS; say http:// instead of https://"
 		}
 	}
 	return e
@@ -137,6 +138,9 @@ func (e *Error) harmless() bool {
 		return true
 	case reasonUnavailable:
 		if e.foreign {
+			return true
+		}
+		if _, ok := errors.AsType[*tls.CertificateVerificationError](e.cause); ok {
 			return true
 		}
 		dial, ok := errors.AsType[*net.OpError](e.cause)

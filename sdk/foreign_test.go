@@ -59,7 +59,19 @@ func TestTLSAtAPlainPort(t *testing.T) {
 	url := "https" + strings.TrimPrefix(answering(t, http.StatusOK, "text/plain", ""), "http")
 	ctx, cancel := context.WithTimeout(t.Context(), 80*time.Millisecond)
 	defer cancel()
-	if _, err := dial(t, []string{url}).Get(ctx, "a"); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "say http:// instead") {
+	if _, err := dial(t, []string{url}).Put(ctx, "a", "b"); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "say http:// instead") {
+		t.Error(err)
+	}
+}
+
+// Nothing happened when nobody trusts the certificate.
+func TestUnknownCertificate(t *testing.T) {
+	server := httptest.NewTLSServer(http.NotFoundHandler())
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)
+	defer server.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 80*time.Millisecond)
+	defer cancel()
+	if _, err := dial(t, []string{server.URL}).Put(ctx, "a", "b"); !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrOutcomeUnknown) {
 		t.Error(err)
 	}
 }

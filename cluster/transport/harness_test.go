@@ -23,6 +23,7 @@ type testPeer struct {
 	self     Hello
 	addr     string
 	mux      *Mux
+	factory  *Factory
 	trans    raftio.ITransport
 	registry *Registry
 	batches  chan pb.MessageBatch
@@ -75,14 +76,29 @@ func startPeer(t *testing.T, self Hello, change func(*MuxConfig, *Config)) *test
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.trans = factory.Create(config.NodeHostConfig{},
+	p.factory = factory
+	p.start(t)
+	t.Cleanup(func() { _ = p.trans.Close() })
+	return p
+}
+
+func (p *testPeer) start(t *testing.T) {
+	t.Helper()
+	p.trans = p.factory.Create(config.NodeHostConfig{},
 		func(b pb.MessageBatch) { p.batches <- b },
 		func(c pb.Chunk) bool { p.chunks <- c; return true })
 	if err := p.trans.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = p.trans.Close() })
-	return p
+}
+
+// restart ends all connections of p, as a restart of its process would.
+func (p *testPeer) restart(t *testing.T) {
+	t.Helper()
+	if err := p.trans.Close(); err != nil {
+		t.Fatal(err)
+	}
+	p.start(t)
 }
 
 // knows tells p where other is.

@@ -22,7 +22,37 @@ func dialTCP(ctx context.Context, addr string) (net.Conn, error) {
 // GetConnection dials the node at target, an address that Registry.Resolve
 // gave. ctx also ends the connection.
 func (t *Transport) GetConnection(ctx context.Context, target string) (raftio.IConnection, error) {
-	return t.dial(ctx, target)
+	conn, err := t.dial(ctx, target)
+	if err != nil {
+		return nil, err
+	}
+	return &messageConn{peerConn: conn, redial: func() (*peerConn, error) { return t.dial(ctx, target) }}, nil
+}
+
+// messageConn outlives a restart of the peer. Dragonboat drops what it could not
+// send and leaves a peer alone for a while whose connection failed: up to an
+// election timeout, and longer each time. A node that has restarted and was made
+// leader would hear nothing from those that last spoke to it in its former life,
+// and could commit nothing.
+type messageConn struct {
+	*peerConn
+	redial func() (*peerConn, error)
+}
+
+// SendMessageBatch sends messages, over a new connection when the one there is
+// has ended. A batch may arrive twice, which Raft can live with.
+func (c *messageConn) SendMessageBatch(batch pb.MessageBatch) error {
+	err := c.peerConn.SendMessageBatch(batch)
+	if err == nil {
+		return nil
+	}
+	fresh, dialErr := c.redial()
+	if dialErr != nil {
+		return errors.Join(err, dialErr)
+	}
+	c.peerConn.Close()
+	c.peerConn = fresh
+	return fresh.SendMessageBatch(batch)
 }
 
 // GetSnapshotConnection is GetConnection for the chunks of one snapshot.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/lni/dragonboat/v4/raftio"
 )
 
 // Promise S2: a node of another cluster is told so, and stops.
@@ -134,13 +136,13 @@ func TestConnectionsPerPeerAreBounded(t *testing.T) {
 	a := startPeer(t, clusterNode("n1"), nil)
 	b := startPeer(t, clusterNode("n2"), nil)
 	a.knows(b)
-	var last *peerConn
+	var last raftio.IConnection
 	for range maxConnsPerPeer {
 		conn, err := a.dial(t, b)
 		if err != nil {
 			t.Fatal(err)
 		}
-		last = conn.(*peerConn)
+		last = conn
 	}
 	if _, err := a.dial(t, b); err == nil || !strings.Contains(err.Error(), "too many connections") {
 		t.Fatalf("dial: %v, want a refusal for now", err)

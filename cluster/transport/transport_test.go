@@ -130,7 +130,7 @@ func TestConnectionEndsWithThePeer(t *testing.T) {
 	if err := b.trans.Close(); err != nil {
 		t.Fatal(err)
 	}
-	awaitEnd(t, conn.(*peerConn))
+	awaitEnd(t, conn.(*messageConn).peerConn)
 	if err := conn.SendMessageBatch(testBatch(a.self)); err == nil {
 		t.Error("a batch was sent on a connection that the peer closed")
 	}
@@ -150,7 +150,7 @@ func TestOwnCloseEndsDialedConnections(t *testing.T) {
 	if err := a.trans.Close(); err != nil {
 		t.Fatal(err)
 	}
-	awaitEnd(t, conn.(*peerConn))
+	awaitEnd(t, conn.(*messageConn).peerConn)
 	if _, err := a.dial(t, b); err == nil {
 		t.Error("a closed transport dialed")
 	}
@@ -173,5 +173,25 @@ func testChunk(i uint64) pb.Chunk {
 			Witnesses:  map[uint64]string{},
 			Removed:    map[uint64]bool{},
 		},
+	}
+}
+
+// The connection for messages goes on over a restart of the peer.
+func TestConnectionOutlivesARestartOfThePeer(t *testing.T) {
+	a := startPeer(t, clusterNode("n1"), nil)
+	b := startPeer(t, clusterNode("n2"), nil).knows(a)
+	a.knows(b)
+	conn, err := a.dial(t, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for range 3 {
+		if err := conn.SendMessageBatch(testBatch(a.self)); err != nil {
+			t.Fatalf("send: %v", err)
+		}
+		receive(t, b.batches)
+		b.restart(t)
+		<-conn.(*messageConn).life.Done() // a has noticed
 	}
 }

@@ -16,7 +16,7 @@ import (
 const durationRule = "give a time with its unit, such as 10s, 500ms or 1h30m"
 
 // neverEmpty are the arguments that name something.
-var neverEmpty = []string{"NAME", "QUEUE", "SERVICE", "INSTANCE"}
+var neverEmpty = []string{"NAME", "QUEUE", "SERVICE", "INSTANCE", "ADDRESS"}
 
 // takes checks that as many arguments are there as the usage line says:
 // `takes("NAME", "[VALUE]")`.

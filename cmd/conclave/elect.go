@@ -26,9 +26,9 @@ it can write with "conclave put --hold election:$CONCLAVE_ELECTION:$CONCLAVE_TER
 When the leadership is lost or handed over, the command gets SIGTERM, after 5 s
 SIGKILL, and the exit code is 4.
 
-When this program itself is killed (SIGKILL), Linux kills the command with it; what
-the command has started goes on, and on other systems the command, too. Guarded
-writes of theirs are refused.
+When this program itself is killed (SIGKILL), Linux kills the command with it. What
+the command has started goes on, and on other systems so does the command; only
+its guarded writes are refused then, from when somebody else holds it.
 
 Without a command it prints the term and leads until it is interrupted.`
 

@@ -27,9 +27,9 @@ When the lock is lost (the service did not hear from us within the TTL, or an
 administrator broke it), the command gets SIGTERM, after 5 s SIGKILL, and the
 exit code is 4.
 
-When this program itself is killed (SIGKILL), Linux kills the command with it; what
-the command has started goes on, and on other systems the command, too. Guarded
-writes of theirs are refused.
+When this program itself is killed (SIGKILL), Linux kills the command with it. What
+the command has started goes on, and on other systems so does the command; only
+its guarded writes are refused then, from when somebody else holds it.
 
 Without a command it prints the token and holds the mutex until it is
 interrupted (Ctrl-C or SIGTERM).`

@@ -164,7 +164,13 @@ func title(cmd *cobra.Command) string {
 	return strings.TrimPrefix(cmd.CommandPath(), "conclave ")
 }
 
-func see(cmd *cobra.Command) string { return "see " + cmd.CommandPath() + " --help" }
+// see says where help is: the operations of txn have none of their own.
+func see(cmd *cobra.Command) string {
+	for cmd.Hidden && cmd.HasParent() {
+		cmd = cmd.Parent()
+	}
+	return "see " + cmd.CommandPath() + " --help"
+}
 
 // wrongFlag turns the flag library's complaint into a sentence with a hint.
 func wrongFlag(cmd *cobra.Command, err error) error {

@@ -114,7 +114,8 @@ func buildOps(operations []operation) ([]conclave.Op, error) {
 
 // build reads an operation as the command of the same name does.
 func (o operation) build() (op conclave.Op, err error) {
-	txn := &cobra.Command{Use: "txn"}
+	root, txn := &cobra.Command{Use: "conclave"}, &cobra.Command{Use: "txn"}
+	root.AddCommand(txn)
 	txn.AddCommand(
 		txnPut(&op), txnGet(&op), txnDel(&op), txnEnqueue(&op),
 	)
@@ -122,6 +123,7 @@ func (o operation) build() (op conclave.Op, err error) {
 		if cmd.Name() != o.words[0] {
 			continue
 		}
+		cmd.Hidden = true
 		if err := cmd.ParseFlags(o.words[1:]); err != nil {
 			return op, wrongFlag(cmd, err)
 		}

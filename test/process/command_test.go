@@ -71,7 +71,7 @@ func (e ended) ok(t testing.TB) string {
 }
 
 // refused fails the test unless the command failed with one sentence that
-// contains want, and nothing else.
+// contains want, in capitals or not, and nothing else.
 func (e ended) refused(t testing.TB, want string) {
 	t.Helper()
 	if e.code == 0 {
@@ -87,7 +87,7 @@ func oneSentence(t testing.TB, e ended, want string) {
 	switch {
 	case said == "" || strings.Contains(said, "\n"):
 		t.Errorf("conclave %q: want one line that says %q, got %q", e.args, want, e.stderr)
-	case !strings.Contains(said, want):
+	case !strings.Contains(strings.ToLower(said), strings.ToLower(want)):
 		t.Errorf("conclave %q: want a sentence with %q, got %q", e.args, want, said)
 	case strings.Contains(said, "panic") || strings.Contains(said, "goroutine "):
 		t.Errorf("conclave %q ended with a stack: %q", e.args, said)

@@ -22,6 +22,9 @@ const readyLine = "ready to serve client requests"
 // patience bounds what a node of a loaded machine may take to start or end.
 const patience = time.Minute
 
+// logsDir is a variable that names a directory for the logs of all nodes.
+const logsDir = "CONCLAVE_TEST_LOGS"
+
 // setting is one setting of `conclave server`, by the name of its flag.
 type setting struct{ name, value string }
 
@@ -72,6 +75,9 @@ func (n *node) settings() []setting {
 		{"listen-peer-urls", n.peerURL},
 		{"initial-cluster", n.cluster},
 		{"log-format", "json"},
+	}
+	if os.Getenv(logsDir) != "" {
+		all = append(all, setting{"log-level", "debug"})
 	}
 	for _, s := range n.more {
 		all = slices.DeleteFunc(all, func(old setting) bool { return old.name == s.name })
@@ -131,12 +137,31 @@ func (n *node) start() {
 		n.t.Fatal(err)
 	}
 	n.life = l
-	go l.follow(pipe)
+	go l.follow(pipe, n.keptLog())
+}
+
+// keptLog is where all lives of the node log to as well, if anywhere.
+func (n *node) keptLog() io.WriteCloser {
+	n.t.Helper()
+	dir := os.Getenv(logsDir)
+	if dir == "" {
+		return nil
+	}
+	name := strings.ReplaceAll(n.t.Name(), "/", "_") + "." + n.name + ".log"
+	file, err := os.OpenFile(filepath.Join(dir, name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return file
 }
 
 // follow keeps the output and ends when the process has.
-func (l *life) follow(pipe io.Reader) {
+func (l *life) follow(pipe io.Reader, kept io.WriteCloser) {
 	defer close(l.exited)
+	if kept != nil {
+		defer func() { _ = kept.Close() }()
+		pipe = io.TeeReader(pipe, kept)
+	}
 	lines := bufio.NewScanner(pipe)
 	lines.Buffer(nil, 1<<20)
 	seen := false

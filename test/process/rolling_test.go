@@ -7,7 +7,7 @@ import (
 
 // handOverBound is how long writes may wait while a node stops that was asked to:
 // it hands its leadership over first, so nobody waits for an election.
-const handOverBound = 1500 * time.Millisecond
+const handOverBound = time.Second
 
 // Each node is stopped and started again in turn, under load, as operations.md
 // says. No request fails, and no write waits for an election.

@@ -183,11 +183,13 @@ type Node struct {
 	// Random, made when the node's data directory was made.
 	Incarnation uint64 `protobuf:"varint,2,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
 	// Goes up by one each time the node is replaced.
-	Generation    uint64   `protobuf:"varint,3,opt,name=generation,proto3" json:"generation,omitempty"`
-	ReplicaId     uint64   `protobuf:"varint,4,opt,name=replica_id,json=replicaId,proto3" json:"replica_id,omitempty"`
-	PeerUrl       string   `protobuf:"bytes,5,opt,name=peer_url,json=peerUrl,proto3" json:"peer_url,omitempty"`
-	ClientUrls    []string `protobuf:"bytes,6,rep,name=client_urls,json=clientUrls,proto3" json:"client_urls,omitempty"`
-	Version       string   `protobuf:"bytes,7,opt,name=version,proto3" json:"version,omitempty"`
+	Generation uint64   `protobuf:"varint,3,opt,name=generation,proto3" json:"generation,omitempty"`
+	ReplicaId  uint64   `protobuf:"varint,4,opt,name=replica_id,json=replicaId,proto3" json:"replica_id,omitempty"`
+	PeerUrl    string   `protobuf:"bytes,5,opt,name=peer_url,json=peerUrl,proto3" json:"peer_url,omitempty"`
+	ClientUrls []string `protobuf:"bytes,6,rep,name=client_urls,json=clientUrls,proto3" json:"client_urls,omitempty"`
+	Version    string   `protobuf:"bytes,7,opt,name=version,proto3" json:"version,omitempty"`
+	// The newest format of commands that its program knows; 0 means 1.
+	Format        uint32 `protobuf:"varint,8,opt,name=format,proto3" json:"format,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -269,6 +271,13 @@ func (x *Node) GetVersion() string {
 		return x.Version
 	}
 	return ""
+}
+
+func (x *Node) GetFormat() uint32 {
+	if x != nil {
+		return x.Format
+	}
+	return 0
 }
 
 // RegisterNode makes a node known, or refreshes its addresses. It is refused
@@ -1183,7 +1192,7 @@ const file_conclave_log_v1_system_proto_rawDesc = "" +
 	"\x04node\x18\x02 \x01(\tR\x04node\"C\n" +
 	"\x10ClaimEpochResult\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x19\n" +
-	"\bclock_ms\x18\x02 \x01(\x03R\aclockMs\"\xd1\x01\n" +
+	"\bclock_ms\x18\x02 \x01(\x03R\aclockMs\"\xe9\x01\n" +
 	"\x04Node\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x1e\n" +
@@ -1195,7 +1204,8 @@ const file_conclave_log_v1_system_proto_rawDesc = "" +
 	"\bpeer_url\x18\x05 \x01(\tR\apeerUrl\x12\x1f\n" +
 	"\vclient_urls\x18\x06 \x03(\tR\n" +
 	"clientUrls\x12\x18\n" +
-	"\aversion\x18\a \x01(\tR\aversion\"9\n" +
+	"\aversion\x18\a \x01(\tR\aversion\x12\x16\n" +
+	"\x06format\x18\b \x01(\rR\x06format\"9\n" +
 	"\fRegisterNode\x12)\n" +
 	"\x04node\x18\x01 \x01(\v2\x15.conclave.log.v1.NodeR\x04node\"?\n" +
 	"\x12RegisterNodeResult\x12)\n" +

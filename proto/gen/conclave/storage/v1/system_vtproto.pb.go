@@ -50,6 +50,7 @@ func (m *NodeRecord) CloneVT() *NodeRecord {
 	r.PeerUrl = m.PeerUrl
 	r.Version = m.Version
 	r.RemovedReplicaId = m.RemovedReplicaId
+	r.Format = m.Format
 	if rhs := m.ClientUrls; rhs != nil {
 		tmpContainer := make([]string, len(rhs))
 		copy(tmpContainer, rhs)
@@ -153,6 +154,9 @@ func (this *NodeRecord) EqualVT(that *NodeRecord) bool {
 		}
 	}
 	if this.RemovedReplicaId != that.RemovedReplicaId {
+		return false
+	}
+	if this.Format != that.Format {
 		return false
 	}
 	return string(this.unknownFields) == string(that.unknownFields)
@@ -265,6 +269,11 @@ func (m *NodeRecord) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.Format != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Format))
+		i--
+		dAtA[i] = 0x48
 	}
 	if m.RemovedReplicaId != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.RemovedReplicaId))
@@ -439,6 +448,9 @@ func (m *NodeRecord) SizeVT() (n int) {
 	}
 	if m.RemovedReplicaId != 0 {
 		n += 1 + protohelpers.SizeOfVarint(uint64(m.RemovedReplicaId))
+	}
+	if m.Format != 0 {
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.Format))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -828,6 +840,25 @@ func (m *NodeRecord) UnmarshalVT(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.RemovedReplicaId |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Format", wireType)
+			}
+			m.Format = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Format |= uint32(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
@@ -1355,6 +1386,25 @@ func (m *NodeRecord) UnmarshalVTUnsafe(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.RemovedReplicaId |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Format", wireType)
+			}
+			m.Format = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Format |= uint32(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
