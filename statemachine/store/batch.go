@@ -23,7 +23,7 @@ type Batch struct {
 	db *DB
 	// pending holds the changed cold records; nil stands for a deleted one.
 	pending btree.Map[string, []byte]
-	// dirty lists the hot keys that changed, once per change.
+	// dirty lists the hot keys that changed, some of them more than once.
 	dirty []string
 	// ranges are deleted before anything else when the batch is committed.
 	// A record in pending or in the hot map is newer than all of them.
@@ -85,6 +85,9 @@ func (b *Batch) Get(key []byte) []byte {
 	}
 	if b.rangeDeleted(view(key)) {
 		return nil
+	}
+	if value, ok := b.db.recent.get(key); ok {
+		return value
 	}
 	value, err := get(b.db.pebble, key)
 	b.fail(err)
@@ -185,6 +188,13 @@ func (b *Batch) Commit() error {
 		return fmt.Errorf("store: commit: %w", err)
 	}
 	b.db.hotRecords.Store(int64(b.db.hot.Len()))
+	if len(b.ranges) > 0 {
+		b.db.recent = recent{}
+	}
+	b.pending.Scan(func(key string, value []byte) bool {
+		b.db.recent.add(key, value)
+		return true
+	})
 	return nil
 }
 
@@ -225,12 +235,23 @@ func (b *Batch) setHot(key string, value, old []byte, where keys.Residence) {
 	} else {
 		b.db.hot.Set(key, value)
 	}
-	if where == keys.Derived {
+	if where == keys.Derived || b.dirtied(key) {
 		b.note(undo{key: key, old: old, kind: undoMemory})
 		return
 	}
 	b.dirty = append(b.dirty, key)
 	b.note(undo{key: key, old: old, kind: undoHot})
+}
+
+// dirtied tells whether a key is one of those that became dirty last. Commands
+// of one batch often change the same few records in turn.
+func (b *Batch) dirtied(key string) bool {
+	for i := len(b.dirty) - 1; i >= max(0, len(b.dirty)-4); i-- {
+		if b.dirty[i] == key {
+			return true
+		}
+	}
+	return false
 }
 
 // setPending changes a cold record; a nil value deletes it.

@@ -28,6 +28,8 @@ type DB struct {
 	// goroutine touches it.
 	hot   btree.Map[string, []byte]
 	batch *Batch
+	// recent holds cold records that were written last, for the apply goroutine.
+	recent recent
 	// hotRecords is the size of hot after the last commit, for metrics.
 	hotRecords atomic.Int64
 
