@@ -44,12 +44,20 @@ func (c *Cluster) ProposeAll(ctx context.Context, shard uint64, cmds []*logv1.Co
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	r := round{cluster: c, shard: c.shards[shard], decided: decided}
+	size := 0
+	for _, cmd := range cmds {
+		size += cmd.SizeVT()
+	}
+	encoded := make([]byte, size)
+	r.open = make([]submission, 0, len(cmds))
 	for i, cmd := range cmds {
-		command, err := cmd.MarshalVT()
+		n, err := cmd.MarshalToVT(encoded)
+		command := encoded[:n:n]
+		encoded = encoded[n:]
 		switch {
 		case r.shard == nil:
 			err = ErrNoShard
-		case err == nil && len(command) > maxCommandBytes:
+		case err == nil && n > maxCommandBytes:
 			err = ErrTooLarge
 		case err == nil:
 			err = c.knownToAll(cmd)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 	"unicode/utf8"
+	"unsafe"
 
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -18,7 +19,8 @@ import (
 func valueBytes(v *conclavev1.Value) []byte {
 	switch kind := v.GetKind().(type) {
 	case *conclavev1.Value_Text:
-		return []byte(kind.Text)
+		// Not a copy: nobody changes a command's value.
+		return unsafe.Slice(unsafe.StringData(kind.Text), len(kind.Text))
 	case *conclavev1.Value_Bytes:
 		return kind.Bytes
 	case *conclavev1.Value_Json:

@@ -45,7 +45,7 @@ func (c *check) value(field string, v *conclavev1.Value, limit int) {
 	size := 0
 	switch kind := v.GetKind().(type) {
 	case *conclavev1.Value_Text:
-		c.utf8(field+".text", kind.Text)
+		c.utf8(field, kind.Text)
 		size = len(kind.Text)
 	case *conclavev1.Value_Bytes:
 		size = len(kind.Bytes)

@@ -82,6 +82,9 @@ func wait[Req, Res any](ctx context.Context, c *Client, m method[Req, Res], req 
 
 // attempt asks one node once.
 func attempt[Req, Res any](ctx context.Context, timeout time.Duration, s *services, m method[Req, Res], req *Req) (*Res, error) {
+	if s.piped {
+		return m(s, &boundedContext{Context: ctx, until: time.Now().Add(timeout)}, req)
+	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	return m(s, ctx, req)

@@ -30,6 +30,8 @@ type pipedCall struct {
 	err   error
 
 	state callState // protected by pipeline.mu
+
+	timer *time.Timer // nil before the first call that needs it
 }
 
 // maxKeptRequest is how large a buffer may be to be kept.
@@ -76,17 +78,38 @@ func (p *pipeline) call(ctx context.Context, procedure conclavev1.Procedure, req
 		p.release(c)
 		return errNotPiped
 	}
-	select {
-	case <-c.done:
-	case <-ctx.Done():
+	if err := c.wait(ctx); err != nil {
 		if p.forget(c) {
-			return ended(ctx)
+			return err
 		}
 		<-c.done // it was over in the same moment
 	}
 	err = c.outcome(res)
 	p.release(c)
 	return err
+}
+
+// wait waits until the call is over. An error says that ctx ended before.
+func (c *pipedCall) wait(ctx context.Context) error {
+	var over <-chan time.Time
+	if bounded, ok := ctx.(*boundedContext); ok {
+		left := time.Until(bounded.until)
+		if c.timer == nil {
+			c.timer = time.NewTimer(left)
+		} else {
+			c.timer.Reset(left)
+		}
+		defer c.timer.Stop()
+		over = c.timer.C
+	}
+	select {
+	case <-c.done:
+		return nil
+	case <-over:
+		return connect.NewError(connect.CodeDeadlineExceeded, context.DeadlineExceeded)
+	case <-ctx.Done():
+		return ended(ctx)
+	}
 }
 
 // forget gives up on a call. It is false when the call is over.
@@ -131,6 +154,30 @@ func ended(ctx context.Context) error {
 		return connect.NewError(connect.CodeDeadlineExceeded, ctx.Err())
 	}
 	return connect.NewError(connect.CodeCanceled, ctx.Err())
+}
+
+// boundedContext is a context with a deadline that it does not watch: whoever
+// waits with it does. It costs nothing where a context with a timer of its own
+// would cost as much as the rest of a piped call.
+type boundedContext struct {
+	context.Context
+	until time.Time
+}
+
+// Deadline is the earlier one of the context's and the bound.
+func (c *boundedContext) Deadline() (time.Time, bool) {
+	if deadline, ok := c.Context.Deadline(); ok && deadline.Before(c.until) {
+		return deadline, true
+	}
+	return c.until, true
+}
+
+// watched is ctx that ends at its deadline.
+func watched(ctx context.Context) (context.Context, context.CancelFunc) {
+	if bounded, ok := ctx.(*boundedContext); ok {
+		return context.WithDeadline(bounded.Context, bounded.until)
+	}
+	return ctx, func() {}
 }
 
 // timeoutMillis is how long a context has left; 0 is for ever.

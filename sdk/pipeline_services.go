@@ -13,15 +13,17 @@ import (
 // what they are.
 func (s *services) pipelined(p *pipeline) *services {
 	return &services{
-		pipedCluster{s.ClusterServiceClient, p},
-		pipedElection{s.ElectionServiceClient, p},
-		pipedKV{s.KVServiceClient, p},
-		pipedLease{s.LeaseServiceClient, p},
-		pipedMutex{s.MutexServiceClient, p},
-		pipedNamespace{s.NamespaceServiceClient, p},
-		pipedQueue{s.QueueServiceClient, p},
-		pipedRegistry{s.RegistryServiceClient, p},
-		pipedWatch{s.WatchServiceClient, p},
+		ClusterServiceClient:   pipedCluster{s.ClusterServiceClient, p},
+		ElectionServiceClient:  pipedElection{s.ElectionServiceClient, p},
+		KVServiceClient:        pipedKV{s.KVServiceClient, p},
+		LeaseServiceClient:     pipedLease{s.LeaseServiceClient, p},
+		MutexServiceClient:     pipedMutex{s.MutexServiceClient, p},
+		NamespaceServiceClient: pipedNamespace{s.NamespaceServiceClient, p},
+		QueueServiceClient:     pipedQueue{s.QueueServiceClient, p},
+		RegistryServiceClient:  pipedRegistry{s.RegistryServiceClient, p},
+		WatchServiceClient:     pipedWatch{s.WatchServiceClient, p},
+
+		piped: true,
 	}
 }
 
@@ -32,6 +34,8 @@ func piped[Req, Res any](ctx context.Context, p *pipeline, procedure conclavev1.
 	res := new(Res)
 	err := p.call(ctx, procedure, any(req).(wire.Message), any(res).(response))
 	if errors.Is(err, errNotPiped) {
+		ctx, cancel := watched(ctx)
+		defer cancel()
 		return unary(ctx, req)
 	}
 	if err != nil {

@@ -35,6 +35,8 @@ type services struct {
 	conclavev1connect.QueueServiceClient
 	conclavev1connect.RegistryServiceClient
 	conclavev1connect.WatchServiceClient
+
+	piped bool // unary calls go through a pipeline
 }
 
 // connections are the sockets of a client to all of its nodes, and what runs on
@@ -152,14 +154,14 @@ func newPipelineClient(client *http.Client, url string) conclavev1connect.Pipeli
 func newServices(client *http.Client, url string) *services {
 	opts := clientOptions()
 	return &services{
-		conclavev1connect.NewClusterServiceClient(client, url, opts...),
-		conclavev1connect.NewElectionServiceClient(client, url, opts...),
-		conclavev1connect.NewKVServiceClient(client, url, opts...),
-		conclavev1connect.NewLeaseServiceClient(client, url, opts...),
-		conclavev1connect.NewMutexServiceClient(client, url, opts...),
-		conclavev1connect.NewNamespaceServiceClient(client, url, opts...),
-		conclavev1connect.NewQueueServiceClient(client, url, opts...),
-		conclavev1connect.NewRegistryServiceClient(client, url, opts...),
-		conclavev1connect.NewWatchServiceClient(client, url, opts...),
+		ClusterServiceClient:   conclavev1connect.NewClusterServiceClient(client, url, opts...),
+		ElectionServiceClient:  conclavev1connect.NewElectionServiceClient(client, url, opts...),
+		KVServiceClient:        conclavev1connect.NewKVServiceClient(client, url, opts...),
+		LeaseServiceClient:     conclavev1connect.NewLeaseServiceClient(client, url, opts...),
+		MutexServiceClient:     conclavev1connect.NewMutexServiceClient(client, url, opts...),
+		NamespaceServiceClient: conclavev1connect.NewNamespaceServiceClient(client, url, opts...),
+		QueueServiceClient:     conclavev1connect.NewQueueServiceClient(client, url, opts...),
+		RegistryServiceClient:  conclavev1connect.NewRegistryServiceClient(client, url, opts...),
+		WatchServiceClient:     conclavev1connect.NewWatchServiceClient(client, url, opts...),
 	}
 }

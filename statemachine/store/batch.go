@@ -36,6 +36,9 @@ type Batch struct {
 	err     error
 }
 
+// recentDirty is how many dirty keys are looked through for one more of the same.
+const recentDirty = 4
+
 // keptChanges is for how many changes a batch keeps its memory for the next.
 const keptChanges = 1 << 16
 
@@ -108,8 +111,19 @@ func (b *Batch) Set(key, value []byte) {
 	if had && bytes.Equal(old, value) {
 		return
 	}
-	// The map outlives the batch, and callers build keys with room to spare.
-	b.setHot(string(key), value, old, where)
+	b.setHot(b.owned(key), value, old, where)
+}
+
+// owned is a key that outlives the batch: callers build keys with room to spare.
+// Commands of one batch often change the same few records in turn, so it is
+// likely to be among the last keys.
+func (b *Batch) owned(key []byte) string {
+	for i := len(b.dirty) - 1; i >= max(0, len(b.dirty)-recentDirty); i-- {
+		if b.dirty[i] == view(key) {
+			return b.dirty[i]
+		}
+	}
+	return string(key)
 }
 
 // Delete removes a record, if it is there.
@@ -243,10 +257,9 @@ func (b *Batch) setHot(key string, value, old []byte, where keys.Residence) {
 	b.note(undo{key: key, old: old, kind: undoHot})
 }
 
-// dirtied tells whether a key is one of those that became dirty last. Commands
-// of one batch often change the same few records in turn.
+// dirtied tells whether a key is one of those that became dirty last.
 func (b *Batch) dirtied(key string) bool {
-	for i := len(b.dirty) - 1; i >= max(0, len(b.dirty)-4); i-- {
+	for i := len(b.dirty) - 1; i >= max(0, len(b.dirty)-recentDirty); i-- {
 		if b.dirty[i] == key {
 			return true
 		}
