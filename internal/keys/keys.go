@@ -94,8 +94,11 @@ func Where(t Table) Residence {
 const HeaderLen = 5
 
 // Prefix returns the key prefix of a table.
-func Prefix(ns Namespace, t Table) []byte {
-	return append(binary.BigEndian.AppendUint32(make([]byte, 0, 48), uint32(ns)), byte(t))
+func Prefix(ns Namespace, t Table) []byte { return AppendPrefix(make([]byte, 0, 48), ns, t) }
+
+// AppendPrefix appends the key prefix of a table.
+func AppendPrefix(dst []byte, ns Namespace, t Table) []byte {
+	return append(binary.BigEndian.AppendUint32(dst, uint32(ns)), byte(t))
 }
 
 // NamespacePrefix returns the prefix of all keys of a namespace.

@@ -32,14 +32,14 @@ func New(w Writer, ns keys.Namespace) KV { return KV{Snapshot: Read(w, ns), w: w
 // checked that the key has not changed at this revision before, and that the
 // lease exists. The event has copies of key and value.
 func (kv KV) Put(revision int64, number uint32, key, value []byte, lease int64, wanted bool) *logv1.KVEvent {
-	at := latestKey(kv.ns, key)
+	at := latestKeyWith(kv.ns, key, len(value))
 	next := version{create: revision, mod: revision, number: 1, lease: lease, value: value}
 	var old version
 	if record := kv.w.Get(at); record != nil {
 		old = kv.end(revision, key, record)
 		next.create, next.number = old.create, old.number+1
 	}
-	kv.w.Set(at, encodeLatest(next))
+	kv.w.Set(at, encodeLatest(at, next))
 	kv.note(revision, number, change{kind: logv1.KVEvent_TYPE_PUT, previous: old.mod, key: key})
 	if old.lease != lease {
 		kv.detach(old.lease, key)
@@ -132,13 +132,15 @@ func (kv KV) end(revision int64, key, record []byte) version {
 	if old.mod >= revision {
 		panic(fmt.Sprintf("mvcc: key %q changes at revision %d after %d", key, revision, old.mod))
 	}
-	kv.w.Set(historyKey(kv.ns, key, old.mod), encodeEnded(revision, record))
+	at := historyKeyWith(kv.ns, key, old.mod, len(record))
+	kv.w.Set(at, encodeEnded(at, revision, record))
 	return old
 }
 
 // note lists a change under its revision.
 func (kv KV) note(revision int64, number uint32, c change) {
-	kv.w.Set(revisionKey(kv.ns, revision, number), c.encode())
+	at := revisionKeyWith(kv.ns, revision, number, len(c.key))
+	kv.w.Set(at, c.encode(at))
 }
 
 // detach takes a key off its lease, if it has one.

@@ -98,9 +98,9 @@ func (f *fields) version() version {
 	return v
 }
 
-// encodeLatest makes a record of keys.Latest.
-func encodeLatest(v version) []byte {
-	return v.appendTo(append(make([]byte, 0, 24+len(v.value)), formatV1))
+// encodeLatest makes a record of keys.Latest in the room behind its key.
+func encodeLatest(key []byte, v version) []byte {
+	return v.appendTo(append(key, formatV1))[len(key):]
 }
 
 // decodeLatest reads a record of keys.Latest.
@@ -112,10 +112,10 @@ func decodeLatest(record []byte) (version, error) {
 }
 
 // encodeEnded makes a record of keys.History from one of keys.Latest and the
-// revision that ended it.
-func encodeEnded(end int64, latest []byte) []byte {
-	dst := append(make([]byte, 0, len(latest)+binary.MaxVarintLen64), formatV1)
-	return append(binary.AppendUvarint(dst, uint64(end)), latest[1:]...)
+// revision that ended it, in the room behind its key.
+func encodeEnded(key []byte, end int64, latest []byte) []byte {
+	dst := binary.AppendUvarint(append(key, formatV1), uint64(end))
+	return append(dst, latest[1:]...)[len(key):]
 }
 
 // decodeEnded reads a record of keys.History.
@@ -135,9 +135,10 @@ type change struct {
 	key      []byte
 }
 
-func (c change) encode() []byte {
-	dst := append(make([]byte, 0, 12+len(c.key)), formatV1, byte(c.kind))
-	return append(binary.AppendUvarint(dst, uint64(c.previous)), c.key...)
+// encode makes a record of keys.Revisions in the room behind its key.
+func (c change) encode(key []byte) []byte {
+	dst := append(key, formatV1, byte(c.kind))
+	return append(binary.AppendUvarint(dst, uint64(c.previous)), c.key...)[len(key):]
 }
 
 // decodeChange reads a record of keys.Revisions. The key is a part of it.
@@ -152,16 +153,39 @@ func decodeChange(record []byte) (change, error) {
 	return c, f.err
 }
 
-func latestKey(ns keys.Namespace, key []byte) []byte {
-	return append(keys.Prefix(ns, keys.Latest), key...)
+// How much room a record takes beside what it holds: a key and a value each with
+// it are one allocation.
+const (
+	latestRoom   = keys.HeaderLen + 1 + 4*binary.MaxVarintLen64
+	endedRoom    = keys.HeaderLen + 2 + 8 + 1 + 5*binary.MaxVarintLen64
+	revisionRoom = keys.HeaderLen + 8 + 4 + 2 + binary.MaxVarintLen64
+)
+
+func latestKey(ns keys.Namespace, key []byte) []byte { return latestKeyWith(ns, key, 0) }
+
+// latestKeyWith leaves room for a record with a value of that size.
+func latestKeyWith(ns keys.Namespace, key []byte, size int) []byte {
+	return append(keys.AppendPrefix(make([]byte, 0, latestRoom+len(key)+size), ns, keys.Latest), key...)
 }
 
 func historyKey(ns keys.Namespace, key []byte, mod int64) []byte {
-	return keys.NewestFirst(keys.Escaped(keys.Prefix(ns, keys.History), key), mod)
+	return historyKeyWith(ns, key, mod, 0)
+}
+
+// historyKeyWith leaves room for a record of about that size.
+func historyKeyWith(ns keys.Namespace, key []byte, mod int64, size int) []byte {
+	dst := keys.AppendPrefix(make([]byte, 0, endedRoom+len(key)+size), ns, keys.History)
+	return keys.NewestFirst(keys.Escaped(dst, key), mod)
+}
+
+// revisionKeyWith leaves room for a record with a key of that size.
+func revisionKeyWith(ns keys.Namespace, revision int64, number uint32, size int) []byte {
+	dst := keys.AppendPrefix(make([]byte, 0, revisionRoom+size), ns, keys.Revisions)
+	return keys.U32(keys.U64(dst, uint64(revision)), number)
 }
 
 func revisionKey(ns keys.Namespace, revision int64, number uint32) []byte {
-	return keys.U32(keys.U64(keys.Prefix(ns, keys.Revisions), uint64(revision)), number)
+	return revisionKeyWith(ns, revision, number, 0)
 }
 
 func leaseKeysPrefix(ns keys.Namespace, lease int64) []byte {

@@ -27,13 +27,13 @@ func goldenRecords() []struct {
 		name       string
 		key, value []byte
 	}{
-		{"latest: first version", latestKey(7, []byte("a\x00b")), encodeLatest(first)},
-		{"latest: large numbers, negative lease, no value", latestKey(7, []byte("k")), encodeLatest(big)},
-		{"history: ended at 9", historyKey(7, []byte("a\x00b"), 2), encodeEnded(9, encodeLatest(first))},
+		{"latest: first version", latestKey(7, []byte("a\x00b")), encodeLatest(nil, first)},
+		{"latest: large numbers, negative lease, no value", latestKey(7, []byte("k")), encodeLatest(nil, big)},
+		{"history: ended at 9", historyKey(7, []byte("a\x00b"), 2), encodeEnded(nil, 9, encodeLatest(nil, first))},
 		{"revision: put of a new key", revisionKey(7, 2, 0),
-			change{kind: logv1.KVEvent_TYPE_PUT, key: []byte("a\x00b")}.encode()},
+			change{kind: logv1.KVEvent_TYPE_PUT, key: []byte("a\x00b")}.encode(nil)},
 		{"revision: third change, delete", revisionKey(7, 9, 2),
-			change{kind: logv1.KVEvent_TYPE_DELETE, previous: 300, key: []byte("k")}.encode()},
+			change{kind: logv1.KVEvent_TYPE_DELETE, previous: 300, key: []byte("k")}.encode(nil)},
 		{"lease key", leaseKey(7, -5, []byte("k")), []byte{}},
 		{"compacted to 300", compactedKey(7), encodeCompacted(300)},
 	}
@@ -65,11 +65,11 @@ func TestRecordsDecodeToWhatWasEncoded(t *testing.T) {
 		{create: 2, mod: 2, number: 1, value: []byte("v")},
 		{create: 300, mod: math.MaxInt64, number: 1 << 40, lease: math.MinInt64, value: []byte{}},
 	} {
-		got, err := decodeLatest(encodeLatest(v))
+		got, err := decodeLatest(encodeLatest(nil, v))
 		if err != nil || fmt.Sprint(got) != fmt.Sprint(v) {
 			t.Errorf("latest %v came back as %v, %v", v, got, err)
 		}
-		end, got, err := decodeEnded(encodeEnded(77, encodeLatest(v)))
+		end, got, err := decodeEnded(encodeEnded(nil, 77, encodeLatest(nil, v)))
 		if err != nil || end != 77 || fmt.Sprint(got) != fmt.Sprint(v) {
 			t.Errorf("history %v came back as %v ended at %d, %v", v, got, end, err)
 		}
@@ -101,19 +101,19 @@ func FuzzRecords(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, record []byte) {
 		if v, err := decodeLatest(record); err == nil {
-			again, err := decodeLatest(encodeLatest(v))
+			again, err := decodeLatest(encodeLatest(nil, v))
 			if err != nil || again.mod != v.mod || !bytes.Equal(again.value, v.value) {
 				t.Fatalf("latest %x: %v, then %v, %v", record, v, again, err)
 			}
 		}
 		if end, v, err := decodeEnded(record); err == nil {
-			again, w, err := decodeEnded(encodeEnded(end, encodeLatest(v)))
+			again, w, err := decodeEnded(encodeEnded(nil, end, encodeLatest(nil, v)))
 			if err != nil || again != end || w.create != v.create || w.lease != v.lease {
 				t.Fatalf("history %x: %v, then %v, %v", record, v, w, err)
 			}
 		}
 		if c, err := decodeChange(record); err == nil {
-			again, err := decodeChange(c.encode())
+			again, err := decodeChange(c.encode(nil))
 			if err != nil || again.previous != c.previous || !bytes.Equal(again.key, c.key) {
 				t.Fatalf("revision %x: %v, then %v, %v", record, c, again, err)
 			}

@@ -171,7 +171,7 @@ type brokenReader struct{}
 func (brokenReader) Get([]byte) []byte { return nil }
 func (brokenReader) Walk(from, to []byte, visit func(key, value []byte) bool) {
 	if keys.TableOf(from) == keys.Revisions {
-		visit(revisionKey(testNamespace, 2, 0), change{kind: logv1.KVEvent_TYPE_PUT, key: []byte("k")}.encode())
+		visit(revisionKey(testNamespace, 2, 0), change{kind: logv1.KVEvent_TYPE_PUT, key: []byte("k")}.encode(nil))
 	}
 }
 func (brokenReader) Err() error { return errors.New("disk is gone") }
