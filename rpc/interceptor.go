@@ -46,8 +46,11 @@ func inTime(ctx context.Context) (_ context.Context, done func()) {
 	if !ok {
 		return ctx, func() {}
 	}
-	return context.WithDeadline(ctx, deadline.Add(-min(time.Until(deadline)/10, answerTime)))
+	return context.WithTimeout(ctx, leavingTime(time.Until(deadline)))
 }
+
+// leavingTime is a caller's time without what the answer needs.
+func leavingTime(d time.Duration) time.Duration { return d - min(d/10, answerTime) }
 
 // WrapStreamingHandler is around streams, which end when the server drains.
 func (e *edge) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {

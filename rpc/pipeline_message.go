@@ -179,7 +179,7 @@ func (g *group) bounded(ctx context.Context) (context.Context, context.CancelFun
 		}
 		longest = max(longest, g.calls[i].timeout)
 	}
-	return context.WithTimeout(ctx, longest)
+	return context.WithTimeout(ctx, leavingTime(longest))
 }
 
 // propose carries out changes.

@@ -56,12 +56,12 @@ func (p *pipe) answer(began time.Time, call openCall, response proto.Message, er
 }
 
 // waiting is the context of a call that may take long: it ends when the caller
-// gives the call up, when its time is over, and when the node drains.
+// gives the call up, a little before its time is over, and when the node drains.
 func (p *pipe) waiting(began time.Time, call openCall) (_ context.Context, done func()) {
 	ctx, cancel := context.WithCancel(p.patience)
 	stop := cancel
 	if call.timeout > 0 {
-		ctx, stop = context.WithDeadline(ctx, began.Add(call.timeout))
+		ctx, stop = context.WithDeadline(ctx, began.Add(leavingTime(call.timeout)))
 	}
 	if !call.procedure.waits {
 		return ctx, func() { stop(); cancel() }
