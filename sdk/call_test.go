@@ -125,7 +125,7 @@ func TestContextEndsRetries(t *testing.T) {
 		node := &fakeNode{put: func(*conclavev1.PutRequest) (*conclavev1.PutResponse, error) {
 			return nil, refused(conclavev1.ErrorReason_ERROR_REASON_NO_QUORUM)
 		}}
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer cancel()
 		_, err := dial(t, []string{node.serve(t)}).Put(ctx, "a", "b")
 		if !errors.Is(err, ErrNoQuorum) || !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrOutcomeUnknown) {
@@ -134,7 +134,7 @@ func TestContextEndsRetries(t *testing.T) {
 	})
 	t.Run("it may have happened", func(t *testing.T) {
 		node := &fakeNode{put: func(*conclavev1.PutRequest) (*conclavev1.PutResponse, error) { broken(); return nil, nil }}
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer cancel()
 		_, err := dial(t, []string{node.serve(t)}).Put(ctx, "a", "b")
 		if !errors.Is(err, ErrOutcomeUnknown) || !errors.Is(err, context.DeadlineExceeded) {
@@ -142,7 +142,7 @@ func TestContextEndsRetries(t *testing.T) {
 		}
 	})
 	t.Run("nobody listens", func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer cancel()
 		_, err := dial(t, []string{"127.0.0.1:1"}).Put(ctx, "a", "b")
 		if !errors.Is(err, ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrOutcomeUnknown) {

@@ -2,6 +2,7 @@ package conclave
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"connectrpc.com/connect"
@@ -45,6 +46,13 @@ func (l *line) acquire(ctx context.Context, req *conclavev1.AcquireMutexRequest)
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// askers are the clients of the requests so far.
+func (l *line) askers() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.ids)
 }
 
 func (l *line) release(req *conclavev1.ReleaseMutexRequest) (*conclavev1.ReleaseMutexResponse, error) {

@@ -45,7 +45,7 @@ func TestWhatIsNoNodeIsLeft(t *testing.T) {
 		if at, err := dial(t, []string{other, good.serve(t)}).Put(t.Context(), "a", "b"); err != nil || at != 2 || puts != 1 {
 			t.Errorf("%s: %v, %v, %d", name, at, err, puts)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 80*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		_, err := dial(t, []string{other}).Put(ctx, "a", "b")
 		cancel()
 		want := "what answers at " + other + " is not a Conclave client port"
@@ -57,7 +57,7 @@ func TestWhatIsNoNodeIsLeft(t *testing.T) {
 
 func TestTLSAtAPlainPort(t *testing.T) {
 	url := "https" + strings.TrimPrefix(answering(t, http.StatusOK, "text/plain", ""), "http")
-	ctx, cancel := context.WithTimeout(t.Context(), 80*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	if _, err := dial(t, []string{url}).Put(ctx, "a", "b"); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "say http:// instead") {
 		t.Error(err)
@@ -69,7 +69,7 @@ func TestUnknownCertificate(t *testing.T) {
 	server := httptest.NewTLSServer(http.NotFoundHandler())
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)
 	defer server.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 80*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	if _, err := dial(t, []string{server.URL}).Put(ctx, "a", "b"); !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrOutcomeUnknown) {
 		t.Error(err)

@@ -48,10 +48,8 @@ func TestWaitMovesToAnotherNodeWithItsPlace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if hold.Token() != 7 || len(l.ids) != 2 || l.ids[0] != l.ids[1] {
-		t.Errorf("token %d, ids %q", hold.Token(), l.ids)
+	if ids := l.askers(); hold.Token() != 7 || len(ids) != 2 || ids[0] != ids[1] {
+		t.Errorf("token %d, ids %q", hold.Token(), ids)
 	}
 }
 
@@ -89,8 +87,8 @@ func TestWaitLeavesANodeThatFailsOthers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if hold.Token() != 7 || stuck.ids[0] != l.ids[0] {
-		t.Errorf("token %d, ids %q and %q", hold.Token(), stuck.ids, l.ids)
+	if before, after := stuck.askers(), l.askers(); hold.Token() != 7 || before[0] != after[0] {
+		t.Errorf("token %d, ids %q and %q", hold.Token(), before, after)
 	}
 }
 
