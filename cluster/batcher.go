@@ -37,6 +37,8 @@ type batcher struct {
 
 	// wake holds a token when run may have something to do.
 	wake chan struct{}
+	// buffer is for who proposes: who has set mu.proposing.
+	buffer []byte
 
 	mu struct {
 		sync.Mutex
@@ -52,6 +54,15 @@ type batcher struct {
 		// undecided are the batches that were proposed, by id. A batch stays
 		// here after its epoch is lost, until the log tells what became of it.
 		undecided map[uint64]*batch
+
+		// proposing says that somebody proposes, and nobody else may. It is run
+		// when there is a stalled batch.
+		proposing bool
+		stalled   *stalled
+		// flights are the undecided batches of this epoch that Raft has taken;
+		// looking says that run looks after them.
+		flights []flight
+		looking bool
 	}
 }
 
@@ -119,6 +130,7 @@ func (b *batcher) shutLocked() []*batch {
 		batch.taken = true
 	}
 	b.mu.queue, b.mu.ops, b.mu.bytes = nil, 0, 0
+	b.mu.flights = nil
 	b.mu.accepting, b.mu.serving = false, false
 	return queue
 }
@@ -150,6 +162,7 @@ func (b *batcher) refuse(batch *batch) {
 	b.mu.Lock()
 	_, undecided := b.mu.undecided[batch.id]
 	delete(b.mu.undecided, batch.id)
+	b.landedLocked(batch)
 	b.mu.Unlock()
 	if undecided {
 		batch.decide(nil, errNotApplied)
@@ -163,6 +176,7 @@ func (b *batcher) decideWhere(err error, match func(*batch) bool) {
 		if match(batch) {
 			decided = append(decided, batch)
 			delete(b.mu.undecided, id)
+			b.landedLocked(batch)
 		}
 	}
 	b.mu.Unlock()
@@ -173,20 +187,24 @@ func (b *batcher) decideWhere(err error, match func(*batch) bool) {
 }
 
 // applied is called, in log order, with the results of every batch of the
-// shard, this node's or not.
+// shard, this node's or not. The next entry is on its way to the disk before
+// the callers of this one wake up.
 func (b *batcher) applied(id uint64, results []*logv1.Result) {
-	b.mu.Lock()
-	batch := b.mu.undecided[id]
-	delete(b.mu.undecided, id)
-	b.mu.Unlock()
-	if batch != nil {
-		batch.decide(results, nil)
-		b.signal()
-	}
 	for _, result := range results {
 		if claim := result.GetClaimEpoch(); claim != nil && result.GetRefusal() == nil {
-			b.claimed(claim.GetEpoch())
+			defer b.claimed(claim.GetEpoch())
 		}
+	}
+	b.mu.Lock()
+	batch := b.mu.undecided[id]
+	if batch != nil {
+		delete(b.mu.undecided, id)
+		b.landedLocked(batch)
+	}
+	b.mu.Unlock()
+	if batch != nil {
+		b.pump()
+		batch.decide(results, nil)
 	}
 }
 

@@ -10,9 +10,14 @@ import (
 	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
 )
 
-// proposePause is how long a proposal waits after Raft was too busy for it or,
-// in the middle of a leader transfer, dropped it.
-const proposePause = 10 * time.Millisecond
+const (
+	// proposePause is how long a proposal waits after Raft was too busy for it
+	// or, in the middle of a leader transfer, dropped it.
+	proposePause = 10 * time.Millisecond
+	// lookPause is how often run looks whether Raft dropped what is in flight.
+	// It does so in a leader transfer only, and says so nowhere else.
+	lookPause = 50 * time.Millisecond
+)
 
 // flight is a batch that was handed to Raft.
 type flight struct {
@@ -20,44 +25,27 @@ type flight struct {
 	state proposal // nil once Raft has nothing more to say
 }
 
-// run proposes batches until ctx ends. It is the only goroutine that proposes
-// for its shard, but for claims.
-func (b *batcher) run(ctx context.Context) {
-	var buffer []byte
-	var flights []flight
-	for ctx.Err() == nil {
-		flights = b.landed(flights)
-		if len(flights) < maxInFlight {
-			if next := b.take(); next != nil {
-				var state proposal
-				state, buffer = b.launch(ctx, next, buffer)
-				flights = append(flights, flight{next, state})
-				continue
-			}
+// pump proposes what waits, while there is room in flight. Whoever brings a
+// command and whoever decides a batch calls it and proposes in its own
+// goroutine, because a change of goroutines costs as much as the rest of the way
+// to Raft. While one of them proposes, it does so for the others too.
+func (b *batcher) pump() {
+	for {
+		next := b.take()
+		if next == nil {
+			return
 		}
-		b.idle(ctx, flights)
+		state, err := b.propose(b.encode(next))
+		b.launched(next, state, err)
 	}
 }
 
-// landed drops the flights that are decided or of an epoch that is over.
-func (b *batcher) landed(flights []flight) []flight {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	kept := flights[:0]
-	for _, f := range flights {
-		_, undecided := b.mu.undecided[f.batch.id]
-		if undecided && b.mu.serving && f.batch.epoch == b.mu.epoch {
-			kept = append(kept, f)
-		}
-	}
-	return kept
-}
-
-// take makes the oldest batch the next one in flight.
+// take makes the oldest batch the next one in flight; nil when there is none, or
+// no room, or when somebody else proposes. Who gets one proposes.
 func (b *batcher) take() *batch {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for b.mu.serving && !b.mu.held && len(b.mu.queue) > 0 {
+	for b.mu.serving && !b.mu.held && !b.mu.proposing && len(b.mu.flights) < maxInFlight && len(b.mu.queue) > 0 {
 		next := b.mu.queue[0]
 		b.mu.queue[0] = nil
 		b.mu.queue = b.mu.queue[1:]
@@ -67,6 +55,7 @@ func (b *batcher) take() *batch {
 		b.mu.bytes -= next.bytes
 		if n > 0 {
 			b.registerLocked(next, b.mu.epoch)
+			b.mu.proposing = true
 			return next
 		}
 		next.decide(nil, errNotApplied) // all of its callers have gone
@@ -80,68 +69,157 @@ func (b *batcher) registerLocked(batch *batch, epoch uint64) {
 	b.mu.undecided[batch.id] = batch
 }
 
-// launch proposes a batch, again and again while Raft certainly did not take
-// it and the epoch lasts. It returns the buffer for the next one.
-func (b *batcher) launch(ctx context.Context, next *batch, buffer []byte) (proposal, []byte) {
-	for {
-		buffer = next.encode(buffer[:0], &logv1.Header{
-			Epoch: next.epoch, ClockMs: b.clock.now(), WallMs: wallMS(), BatchId: next.id,
-		})
-		state, err := b.propose(buffer)
-		if cap(buffer) > 2*maxBatchBytes {
-			buffer = nil
-		}
-		if err == nil {
-			return state, buffer
-		}
-		if !b.again(ctx, next, err) {
-			return nil, buffer
-		}
+// encode makes the entry of a batch. Raft copies it. It is for who proposes.
+func (b *batcher) encode(next *batch) []byte {
+	if cap(b.buffer) > 2*maxBatchBytes {
+		b.buffer = nil
 	}
+	b.buffer = next.encode(b.buffer[:0], &logv1.Header{
+		Epoch: next.epoch, ClockMs: b.clock.now(), WallMs: wallMS(), BatchId: next.id,
+	})
+	return b.buffer
 }
 
-// again waits a moment before a batch that Raft did not take is proposed again.
-// It is false, and the batch is decided, when that makes no sense any more.
-func (b *batcher) again(ctx context.Context, next *batch, cause error) bool {
-	permanent := !errors.Is(cause, dragonboat.ErrSystemBusy) && !errors.Is(cause, dragonboat.ErrShardNotReady)
-	if !permanent {
-		timer := time.NewTimer(proposePause)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-		}
-	}
+// launched notes what Raft said to a proposal. One that it did not take is left
+// to run, which then is who proposes.
+func (b *batcher) launched(next *batch, state proposal, err error) {
 	b.mu.Lock()
-	_, undecided := b.mu.undecided[next.id]
-	sensible := undecided && !permanent && ctx.Err() == nil && b.mu.serving && next.epoch == b.mu.epoch
-	b.mu.Unlock()
-	if !sensible {
-		b.refuse(next)
+	defer b.mu.Unlock()
+	if err != nil {
+		b.mu.stalled = &stalled{next, err}
+		b.signal()
+		return
 	}
-	return sensible
+	b.mu.proposing = false
+	if b.mu.undecided[next.id] == nil || !b.mu.serving || next.epoch != b.mu.epoch {
+		return // it is decided already, or its epoch is over
+	}
+	b.mu.flights = append(b.mu.flights, flight{next, state})
+	if !b.mu.looking {
+		b.mu.looking = true
+		b.signal()
+	}
 }
 
-// idle waits until there is something to do: a command came, a batch was
-// decided, or Raft said something about the oldest one.
-func (b *batcher) idle(ctx context.Context, flights []flight) {
-	var state proposal
-	var said <-chan dragonboat.RequestResult
-	if len(flights) > 0 && flights[0].state != nil {
-		state = flights[0].state
-		said = state.ResultC()
+// stalled is a batch that Raft did not take, and why.
+type stalled struct {
+	batch *batch
+	cause error
+}
+
+// run does what nobody else has the time for, until ctx ends: it proposes again
+// what Raft did not take, or dropped later.
+func (b *batcher) run(ctx context.Context) {
+	timer := time.NewTimer(lookPause)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		for next := b.trouble(); next != nil; next = b.trouble() {
+			b.retry(ctx, next)
+		}
+		b.pump()
+		var look <-chan time.Time
+		if b.flying() {
+			timer.Reset(lookPause)
+			look = timer.C
+		}
+		select {
+		case <-ctx.Done():
+		case <-b.wake:
+		case <-look:
+		}
+	}
+}
+
+// trouble returns a batch that has to be proposed again, which makes run who
+// proposes.
+func (b *batcher) trouble() *stalled {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if next := b.mu.stalled; next != nil {
+		b.mu.stalled = nil
+		return next
+	}
+	if b.mu.proposing {
+		return nil
+	}
+	for i := range b.mu.flights {
+		if f := &b.mu.flights[i]; f.dropped() {
+			next := &stalled{f.batch, dragonboat.ErrShardNotReady}
+			b.landedLocked(f.batch)
+			b.mu.proposing = true
+			return next
+		}
+	}
+	return nil
+}
+
+// dropped says whether Raft forgot the entry. Nothing else that it says of an
+// entry that it took is news: the result comes with the applied entry, and a
+// timeout only means that there is none yet.
+func (f *flight) dropped() bool {
+	if f.state == nil {
+		return false
 	}
 	select {
+	case result := <-f.state.ResultC():
+		f.state.Release()
+		f.state = nil
+		return result.Dropped()
+	default:
+		return false
+	}
+}
+
+// retry proposes a batch again and again while Raft certainly does not take it
+// and its epoch lasts.
+func (b *batcher) retry(ctx context.Context, next *stalled) {
+	for b.again(ctx, next) {
+		state, err := b.propose(b.encode(next.batch))
+		if err == nil {
+			b.launched(next.batch, state, nil)
+			return
+		}
+		next.cause = err
+	}
+	b.refuse(next.batch)
+	b.mu.Lock()
+	b.mu.proposing = false
+	b.mu.Unlock()
+}
+
+// again waits a moment. It is false when it makes no sense to propose the batch
+// again.
+func (b *batcher) again(ctx context.Context, next *stalled) bool {
+	if !errors.Is(next.cause, dragonboat.ErrSystemBusy) && !errors.Is(next.cause, dragonboat.ErrShardNotReady) {
+		return false
+	}
+	timer := time.NewTimer(proposePause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
 	case <-ctx.Done():
-	case <-b.wake:
-	case result := <-said:
-		// What Raft says of an entry that it took is not news: the result came
-		// with the applied entry, and a timeout only means that there is none
-		// yet. A dropped entry is not in the log.
-		state.Release()
-		flights[0].state = nil
-		if result.Dropped() && b.again(ctx, flights[0].batch, dragonboat.ErrShardNotReady) {
-			flights[0].state, _ = b.launch(ctx, flights[0].batch, nil)
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.mu.undecided[next.batch.id] != nil && b.mu.serving && next.batch.epoch == b.mu.epoch
+}
+
+// flying says whether something is in flight, and if not, that nobody looks
+// after it any more.
+func (b *batcher) flying() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.mu.looking = len(b.mu.flights) > 0
+	return b.mu.looking
+}
+
+// landedLocked makes room for the next batch.
+func (b *batcher) landedLocked(landed *batch) {
+	for i, f := range b.mu.flights {
+		if f.batch == landed {
+			b.mu.flights = append(b.mu.flights[:i], b.mu.flights[i+1:]...)
+			return
 		}
 	}
 }

@@ -17,6 +17,14 @@ func (b *batcher) submit(places []place, commands ...[]byte) ([]place, error) {
 		}
 		size += len(command)
 	}
+	places, err := b.enqueue(places, commands, size)
+	if err == nil {
+		b.pump()
+	}
+	return places, err
+}
+
+func (b *batcher) enqueue(places []place, commands [][]byte, size int) ([]place, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
@@ -30,7 +38,6 @@ func (b *batcher) submit(places []place, commands ...[]byte) ([]place, error) {
 	for _, command := range commands {
 		places = append(places, b.fillLocked(command))
 	}
-	b.signal()
 	return places, nil
 }
 
