@@ -58,7 +58,7 @@
 // # Goroutines
 //
 // Cluster owns them all and Stop awaits them. Per shard: rule (leadership and
-// expiry), batcher.run, reads.run. Per peer: forwarder.run, with a reader while
+// expiry), batcher.run. Per peer: forwarder.run, with a reader while
 // its stream is open. One each: directory.follow, announce and register until
 // they are done, govern, and the HTTP server. In the peer service, one per
 // message that waits for its batches. The rest is Dragonboat's and the

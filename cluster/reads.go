@@ -16,7 +16,8 @@ const readPause = 10 * time.Millisecond
 
 // reads makes linearizable reads: one ReadIndex is on its way at a time, and
 // those who come meanwhile wait together for the next one. A read that waits
-// is covered by a ReadIndex that began after the read did.
+// is covered by a ReadIndex that began after the read did. One of those who wait
+// asks, for all of them, so that one read alone changes goroutines for Raft only.
 type reads struct {
 	// readIndex makes this replica catch up with what was committed when it
 	// began, if it can be done now.
@@ -24,25 +25,29 @@ type reads struct {
 	// moved is closed when the leader changes.
 	moved func() <-chan struct{}
 
-	// wake holds a token when waiting has members.
-	wake chan struct{}
-
 	mu struct {
 		sync.Mutex
 		waiting *readGroup
+		asking  bool // somebody asks, or has the baton
 	}
 }
 
-// readGroup is the reads that one ReadIndex serves. done is closed when its
-// index is applied here.
+// readGroup is the reads that one ReadIndex serves.
 type readGroup struct {
-	done    chan struct{}
+	// done is closed when the index is applied here.
+	done chan struct{}
+	// baton makes who takes it the one who asks.
+	baton   chan struct{}
 	members int // guarded by reads.mu; 0 again when all have given up
 }
 
+func newReadGroup() *readGroup {
+	return &readGroup{done: make(chan struct{}), baton: make(chan struct{}, 1)}
+}
+
 func newReads(readIndex func(context.Context, <-chan struct{}) bool, moved func() <-chan struct{}) *reads {
-	r := &reads{readIndex: readIndex, moved: moved, wake: make(chan struct{}, 1)}
-	r.mu.waiting = &readGroup{done: make(chan struct{})}
+	r := &reads{readIndex: readIndex, moved: moved}
+	r.mu.waiting = newReadGroup()
 	return r
 }
 
@@ -52,57 +57,69 @@ func (r *reads) wait(ctx context.Context) error {
 	r.mu.Lock()
 	group := r.mu.waiting
 	group.members++
+	asks := !r.mu.asking
+	r.mu.asking = true
 	r.mu.Unlock()
-	select {
-	case r.wake <- struct{}{}:
-	default:
+	if asks {
+		return r.ask(ctx, group)
 	}
 	select {
 	case <-group.done:
 		return nil
+	case <-group.baton:
+		return r.ask(ctx, group)
 	case <-ctx.Done():
-		r.mu.Lock()
-		group.members--
-		r.mu.Unlock()
-		return ErrUnavailable
 	}
+	r.leave(group)
+	return ErrUnavailable
 }
 
-// run serves groups until ctx ends.
-func (r *reads) run(ctx context.Context) {
-	for {
-		select {
-		case <-r.wake:
-		case <-ctx.Done():
-			return
-		}
-		r.mu.Lock()
-		group := r.mu.waiting
-		r.mu.waiting = &readGroup{done: make(chan struct{})}
-		r.mu.Unlock()
-		if r.serve(ctx, group) {
-			close(group.done)
-		}
+// ask does a ReadIndex for a group, as often as it takes while its own read
+// waits, and then has somebody else ask for those who still wait.
+func (r *reads) ask(ctx context.Context, group *readGroup) error {
+	r.mu.Lock()
+	if group == r.mu.waiting {
+		r.mu.waiting = newReadGroup()
 	}
-}
-
-// serve does a ReadIndex for a group, as often as it takes while somebody waits
-// for it.
-func (r *reads) serve(ctx context.Context, group *readGroup) bool {
-	for r.wanted(group) {
+	r.mu.Unlock()
+	for ctx.Err() == nil {
 		moved := r.moved()
 		if r.readIndex(ctx, moved) {
-			return true
+			close(group.done)
+			r.pass(nil)
+			return nil
 		}
-		if !pause(ctx, moved, readPause) && ctx.Err() != nil {
-			return false
-		}
+		pause(ctx, moved, readPause)
 	}
-	return false
+	r.mu.Lock()
+	group.members--
+	r.mu.Unlock()
+	r.pass(group)
+	return ErrUnavailable
 }
 
-func (r *reads) wanted(group *readGroup) bool {
+// leave gives up a read that does not ask, unless it was just told to.
+func (r *reads) leave(group *readGroup) {
+	r.mu.Lock()
+	group.members--
+	r.mu.Unlock()
+	select {
+	case <-group.baton:
+		r.pass(group)
+	default:
+	}
+}
+
+// pass has a member of a group ask, or one of the next group when there is none.
+func (r *reads) pass(group *readGroup) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return group.members > 0
+	if group == nil || group.members == 0 {
+		group = r.mu.waiting
+	}
+	if group.members == 0 {
+		r.mu.asking = false
+		return
+	}
+	group.baton <- struct{}{} // there is only one
 }

@@ -25,12 +25,8 @@ func TestReadsShareAnIndex(t *testing.T) {
 		}
 	}, func() <-chan struct{} { return nil })
 	ctx, cancel := context.WithCancel(t.Context())
-	var running, readers sync.WaitGroup
-	running.Go(func() { r.run(ctx) })
-	t.Cleanup(func() {
-		cancel()
-		running.Wait()
-	})
+	defer cancel()
+	var readers sync.WaitGroup
 
 	first := make(chan error, 1)
 	readers.Go(func() { first <- r.wait(ctx) })
@@ -39,15 +35,7 @@ func TestReadsShareAnIndex(t *testing.T) {
 	for range 20 {
 		readers.Go(func() { joined <- r.wait(ctx) })
 	}
-	for { // until all of them have joined the next group
-		r.mu.Lock()
-		members := r.mu.waiting.members
-		r.mu.Unlock()
-		if members == 20 {
-			break
-		}
-		runtime.Gosched()
-	}
+	r.joined(20)
 	finish <- true
 	if err := <-first; err != nil {
 		t.Error(err)
@@ -69,20 +57,64 @@ func TestReadsShareAnIndex(t *testing.T) {
 	}
 }
 
-// A read ends with its context, and nothing is asked for reads that all gave up.
+// A read ends with its context. Who asked leaves it to another, nothing is asked
+// for reads that all gave up, and the next read asks again.
 func TestReadGivesUp(t *testing.T) {
-	r := newReads(func(context.Context, <-chan struct{}) bool {
-		t.Error("asked although nobody waits")
-		return false
+	asked, answer := make(chan struct{}, 10), make(chan bool)
+	r := newReads(func(ctx context.Context, _ <-chan struct{}) bool {
+		asked <- struct{}{}
+		select {
+		case ok := <-answer:
+			return ok
+		case <-ctx.Done():
+			return false
+		}
 	}, func() <-chan struct{} { return nil })
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := r.wait(over); !errors.Is(err, ErrUnavailable) {
-		t.Errorf("a read without time: %v", err)
+	if err := r.wait(over); !errors.Is(err, ErrUnavailable) || len(asked) != 0 {
+		t.Errorf("a read without time: %v, asked %d times", err, len(asked))
 	}
-	ctx, stop := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	running.Go(func() { r.run(ctx) })
-	stop()
-	running.Wait()
+
+	ctx, cancel := context.WithCancel(t.Context())
+	read := func(ctx context.Context) <-chan error {
+		ended := make(chan error, 1)
+		go func() { ended <- r.wait(ctx) }()
+		return ended
+	}
+	first := read(ctx)
+	<-asked
+	second, third := read(ctx), read(t.Context())
+	r.joined(2)
+	cancel()
+	for _, ended := range []<-chan error{first, second} {
+		if err := <-ended; !errors.Is(err, ErrUnavailable) {
+			t.Errorf("a read that was given up: %v", err)
+		}
+	}
+	<-asked // the third, now alone
+	answer <- true
+	if err := <-third; err != nil {
+		t.Error(err)
+	}
+
+	fourth := read(t.Context())
+	<-asked
+	answer <- true
+	if err := <-fourth; err != nil {
+		t.Error(err)
+	}
+}
+
+// joined returns when so many reads wait for the next ReadIndex.
+func (r *reads) joined(n int) {
+	for {
+		r.mu.Lock()
+		members := r.mu.waiting.members
+		r.mu.Unlock()
+		if members == n {
+			return
+		}
+		runtime.Gosched()
+	}
 }

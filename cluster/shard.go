@@ -72,7 +72,6 @@ func newShard(id, replica uint64, cfg *Config, dir string, existing bool) *shard
 func (s *shard) run(ctx context.Context, wg *sync.WaitGroup) {
 	wg.Go(func() { s.rule(ctx) })
 	wg.Go(func() { s.batcher.run(ctx) })
-	wg.Go(func() { s.reads.run(ctx) })
 }
 
 // proposalTimeout is when Dragonboat forgets a proposal that got nowhere. It
