@@ -40,12 +40,15 @@ type pipelineStream = connect.BidiStream[conclavev1.PipelineRequest, conclavev1.
 
 // pipe is one open stream.
 //
-//	reader ─▶ message ─┬─▶ its changes   ─▶ one ProposeAll ─┬─▶ outbox ─▶ writer
+//	reader ─▶ message ─┬─▶ its changes   ─▶ one ProposeAll ─┬─▶ outbox ─▶ stream
 //	                   ├─▶ its questions ─▶ one QueryAll   ─┤
 //	                   └─▶ other calls, each by itself ─────┘
 //
 // A message is one goroutine, and one more for each further group in it. Only
-// calls that wait have goroutines of their own.
+// calls that wait have goroutines of their own. Who reads a message carries it
+// out, and leaves the next one to a new reader; who brings answers to an idle
+// stream sends them, and leaves what comes meanwhile to the writer. So a call
+// that is alone does not change goroutines here.
 type pipe struct {
 	*pipelineHandler
 	stream *pipelineStream
@@ -81,7 +84,7 @@ func (h pipelineHandler) Pipeline(ctx context.Context, stream *pipelineStream) e
 		die() // nobody hears what becomes of the calls
 	})
 	read := make(chan error, 1)
-	go func() { read <- p.read() }() // ends with the stream at the latest
+	go p.read(read) // ends with the stream at the latest
 
 	var err error
 	select {
@@ -129,23 +132,25 @@ func (p *pipe) finish(ctx context.Context, die context.CancelFunc, err error) {
 	<-done
 }
 
-// begin starts work on the stream's behalf. It is false when the stream ends.
-func (p *pipe) begin(work func()) bool {
+// enter begins work on the stream's behalf, which ends with work.Done. It is
+// false when the stream ends.
+func (p *pipe) enter() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closing {
 		return false
 	}
-	p.work.Go(work)
+	p.work.Add(1)
 	return true
 }
 
-// read takes messages until the stream ends.
-func (p *pipe) read() error {
+// read takes messages until there is one to carry out, or the stream ends.
+func (p *pipe) read(ended chan<- error) {
 	for {
 		request, err := p.stream.Receive()
 		if err != nil {
-			return err
+			ended <- err
+			return
 		}
 		calls := p.accept(request.GetCalls())
 		if len(calls) == 0 {
@@ -156,11 +161,17 @@ func (p *pipe) read() error {
 			bytes += len(call.GetRequest())
 		}
 		if !p.load.add(len(calls), bytes) {
-			return nil
+			ended <- nil
+			return
 		}
-		if !p.begin(func() { p.serve(calls) }) {
+		if !p.enter() {
 			p.turnAway(calls)
+			continue
 		}
+		go p.read(ended)
+		defer p.work.Done()
+		p.serve(calls)
+		return
 	}
 }
 
@@ -187,5 +198,5 @@ func (p *pipe) turnAway(calls []*conclavev1.Call) {
 	for _, call := range calls {
 		answers.fail(p.procedures.find(call.GetProcedure()), call.GetCallId(), len(call.GetRequest()), errDraining)
 	}
-	p.out.put(answers)
+	p.put(answers)
 }

@@ -63,7 +63,7 @@ func (p *pipe) serve(calls []*conclavev1.Call) {
 			groups = join(groups, open, len(calls))
 		}
 	}
-	p.out.put(refused)
+	p.put(refused)
 	for i, g := range groups {
 		if i == len(groups)-1 {
 			p.run(began, g)
@@ -118,7 +118,7 @@ func (p *pipe) later(began time.Time, call openCall) {
 		if err != nil {
 			answers := p.answers(began, 1)
 			answers.fail(call.procedure, call.id, call.size, unanswered(p.life, err))
-			p.out.put(answers)
+			p.put(answers)
 			return
 		}
 		call.where = where
@@ -197,7 +197,7 @@ func (p *pipe) propose(ctx context.Context, began time.Time, g *group) {
 				answers.add(call.procedure, call.id, call.size, call.change.response(result))
 			}
 		}
-		p.out.put(answers)
+		p.put(answers)
 	})
 }
 
@@ -225,7 +225,7 @@ func (p *pipe) ask(ctx context.Context, began time.Time, g *group) {
 			answers.fail(call.procedure, call.id, call.size, err)
 		}
 		if answers.bytes > maxMessageBytes {
-			p.out.put(answers)
+			p.put(answers)
 			answers = p.answers(began, len(g.calls)-i)
 		}
 	}
@@ -242,7 +242,7 @@ func (p *pipe) ask(ctx context.Context, began time.Time, g *group) {
 			settle(i, nil, err)
 		}
 	}
-	p.out.put(answers)
+	p.put(answers)
 	if again != nil {
 		p.ask(ctx, began, again)
 	}

@@ -52,7 +52,7 @@ func (p *pipe) answer(began time.Time, call openCall, response proto.Message, er
 		answers.add(call.procedure, call.id, 0, response)
 	}
 	answers.calls, answers.size = 0, 0
-	p.out.put(answers)
+	p.put(answers)
 }
 
 // waiting is the context of a call that may take long: it ends when the caller
