@@ -3,7 +3,6 @@ package conclave
 import (
 	"context"
 	"errors"
-	"runtime"
 	"sync"
 	"time"
 
@@ -34,8 +33,9 @@ var (
 
 // pipeline carries unary calls to a node over one stream. Calls that are made
 // while a message is being sent go together in the next one; there are no
-// timers. It opens the stream with the first call, and again with the first one
-// after it broke.
+// timers. A call that finds the stream idle is sent by its caller, others by the
+// pipeline's goroutine. It opens the stream with the first call, and again with
+// the first one after it broke.
 //
 //	        first call             greeting
 //	closed ───────────▶ opening ───────────────▶ open
@@ -65,6 +65,18 @@ type pipeline struct {
 	queue   []*pipedCall
 	sent    map[uint64]*pipedCall
 	cancels []uint64
+	open    *conversation // nil while there is no stream
+}
+
+// conversation is one open stream. Its fields are protected by pipeline.mu, but
+// for request, which is for who sends.
+type conversation struct {
+	stream  *pipelineStream
+	request conclavev1.PipelineRequest
+	// sending says that somebody sends, and nobody else may. unheard is how many
+	// messages were sent since the last answer.
+	sending bool
+	unheard int
 }
 
 type pipelineStream = connect.BidiStreamForClientSimple[conclavev1.PipelineRequest, conclavev1.PipelineResponse]
@@ -90,8 +102,12 @@ func (p *pipeline) enqueue(c *pipedCall) bool {
 	c.wire.CallId = p.lastID
 	p.queue = append(p.queue, c)
 	first := len(p.queue) == 1
+	idle := p.idleLocked(c)
 	p.mu.Unlock()
-	if first {
+	switch {
+	case idle != nil:
+		p.sendFor(idle)
+	case first:
 		p.signal()
 	}
 	return true
@@ -133,8 +149,9 @@ func (p *pipeline) converse() {
 		return
 	}
 	greeted, ended := make(chan struct{}), make(chan error, 1)
+	conv := &conversation{stream: stream}
 	go func() {
-		ended <- p.receive(stream, greeted)
+		ended <- p.receive(conv, greeted)
 		cancel() // what ends send
 	}()
 	patience := time.NewTimer(p.owner.dialTimeout)
@@ -142,7 +159,7 @@ func (p *pipeline) converse() {
 	fate := p.unopened
 	select {
 	case <-greeted:
-		p.send(ctx, stream)
+		p.send(ctx, conv)
 		fate = p.broken
 	case <-ctx.Done():
 	case <-patience.C:
@@ -208,71 +225,22 @@ func (p *pipeline) fail(sent, queued error) {
 	}
 }
 
-// send sends what is queued, until the stream ends.
-func (p *pipeline) send(ctx context.Context, stream *pipelineStream) {
-	var request conclavev1.PipelineRequest
-	for {
-		for p.next(&request) {
-			if stream.Send(&request) != nil {
-				return
-			}
-		}
-		select {
-		case <-p.wake:
-		case <-ctx.Done():
-			return
-		}
-		// Whoever can run may have a call to make: many calls in one message
-		// cost hardly more than one. A caller that is alone loses nothing.
-		runtime.Gosched()
-	}
-}
-
-// next makes one message of what is queued. It is false when that is nothing.
-func (p *pipeline) next(request *conclavev1.PipelineRequest) bool {
-	clear(request.Calls)
-	request.Calls = request.Calls[:0]
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, id := range p.cancels {
-		request.Calls = append(request.Calls, &conclavev1.Call{CallId: id, Cancel: true})
-	}
-	p.cancels = p.cancels[:0]
-	n, size := 0, 0
-	for _, c := range p.queue {
-		if len(request.Calls) > 0 && (len(request.Calls) >= maxPipedCalls || size+len(c.wire.Request) > maxPipedBytes) {
-			break
-		}
-		n++
-		if c.state == callForgotten {
-			continue
-		}
-		size += len(c.wire.Request)
-		c.state = callSent
-		p.sent[c.wire.CallId] = c
-		request.Calls = append(request.Calls, &c.wire)
-	}
-	rest := copy(p.queue, p.queue[n:])
-	clear(p.queue[rest:])
-	p.queue = p.queue[:rest]
-	return len(request.Calls) > 0
-}
-
 // receive hands the answers out until the stream ends. The first message is the
 // greeting.
-func (p *pipeline) receive(stream *pipelineStream, greeted chan<- struct{}) error {
-	if _, err := stream.Receive(); err != nil {
+func (p *pipeline) receive(conv *conversation, greeted chan<- struct{}) error {
+	if _, err := conv.stream.Receive(); err != nil {
 		return err
 	}
 	close(greeted)
 	var over []*pipedCall
 	for {
-		response, err := stream.Receive()
+		response, err := conv.stream.Receive()
 		if err != nil {
 			return err
 		}
 		over = over[:0]
 		p.mu.Lock()
+		conv.unheard = 0
 		for _, reply := range response.GetReplies() {
 			if c := p.sent[reply.GetCallId()]; c != nil {
 				delete(p.sent, reply.GetCallId())

@@ -148,7 +148,12 @@ func clientOptions() []connect.ClientOption {
 }
 
 func newPipelineClient(client *http.Client, url string) conclavev1connect.PipelineServiceClient {
-	return conclavev1connect.NewPipelineServiceClient(client, url, append(clientOptions(), connect.WithCodec(wire.Codec{}))...)
+	whole := *client
+	if whole.Transport == nil {
+		whole.Transport = http.DefaultTransport
+	}
+	whole.Transport = wholeMessages{whole.Transport}
+	return conclavev1connect.NewPipelineServiceClient(&whole, url, append(clientOptions(), connect.WithCodec(wire.Codec{}))...)
 }
 
 func newServices(client *http.Client, url string) *services {

@@ -1,0 +1,115 @@
+package conclave
+
+import (
+	"context"
+	"runtime"
+
+	conclavev1 "github.com/conclavehq/conclave/proto/gen/conclave/v1"
+)
+
+// A caller sends its own call when it is not larger than maxDirectRequest, and
+// when at most maxUnheard messages were not answered yet: then the node reads,
+// and the caller does not have to wait for room, which it could not give up.
+const (
+	maxDirectRequest = 4 << 10
+	maxUnheard       = 1
+)
+
+// idleLocked makes the caller the one who sends, if it may send the call that it
+// has just queued.
+func (p *pipeline) idleLocked(c *pipedCall) *conversation {
+	conv := p.open
+	if conv == nil || conv.sending || conv.unheard > maxUnheard || len(p.queue) > 1 || len(p.cancels) > 0 ||
+		len(c.wire.Request) > maxDirectRequest {
+		return nil
+	}
+	conv.sending = true
+	p.fillLocked(conv)
+	return conv
+}
+
+// sendFor sends one message that is made already, and leaves what came meanwhile
+// to the pipeline's goroutine. When that fails, the stream has ended, and whoever
+// receives from it says so to all callers.
+func (p *pipeline) sendFor(conv *conversation) {
+	_ = conv.stream.Send(&conv.request)
+	p.mu.Lock()
+	conv.sending = false
+	more := len(p.queue) > 0 || len(p.cancels) > 0
+	p.mu.Unlock()
+	if more {
+		p.signal()
+	}
+}
+
+// send sends what is queued, until the stream ends.
+func (p *pipeline) send(ctx context.Context, conv *conversation) {
+	p.setOpen(conv)
+	defer p.setOpen(nil)
+	for {
+		for p.next(conv) {
+			err := conv.stream.Send(&conv.request)
+			p.mu.Lock()
+			conv.sending = false
+			p.mu.Unlock()
+			if err != nil {
+				return
+			}
+		}
+		select {
+		case <-p.wake:
+		case <-ctx.Done():
+			return
+		}
+		// Whoever can run may have a call to make: many calls in one message
+		// cost hardly more than one.
+		runtime.Gosched()
+	}
+}
+
+func (p *pipeline) setOpen(conv *conversation) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.open = conv
+}
+
+// next makes one message of what is queued. It is false when that is nothing, or
+// when somebody else sends, who wakes the pipeline up.
+func (p *pipeline) next(conv *conversation) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if conv.sending {
+		return false
+	}
+	p.fillLocked(conv)
+	conv.sending = len(conv.request.Calls) > 0
+	return conv.sending
+}
+
+func (p *pipeline) fillLocked(conv *conversation) {
+	request := &conv.request
+	clear(request.Calls)
+	request.Calls = request.Calls[:0]
+	for _, id := range p.cancels {
+		request.Calls = append(request.Calls, &conclavev1.Call{CallId: id, Cancel: true})
+	}
+	p.cancels = p.cancels[:0]
+	n, size := 0, 0
+	for _, c := range p.queue {
+		if len(request.Calls) > 0 && (len(request.Calls) >= maxPipedCalls || size+len(c.wire.Request) > maxPipedBytes) {
+			break
+		}
+		n++
+		if c.state == callForgotten {
+			continue
+		}
+		size += len(c.wire.Request)
+		c.state = callSent
+		p.sent[c.wire.CallId] = c
+		request.Calls = append(request.Calls, &c.wire)
+	}
+	rest := copy(p.queue, p.queue[n:])
+	clear(p.queue[rest:])
+	p.queue = p.queue[:rest]
+	conv.unheard++
+}
