@@ -63,7 +63,8 @@ type Config struct {
 
 	// Tick is Raft's unit of time. Zero means 20 ms. Heartbeats go out every
 	// HeartbeatTicks (zero: 5) and an election begins when none arrived for
-	// ElectionTicks to twice that (zero: 50, at least 10 heartbeats).
+	// ElectionTicks to twice that (zero: 50; at least 10 heartbeats, unless the
+	// node is alone).
 	Tick           time.Duration
 	HeartbeatTicks uint64
 	ElectionTicks  uint64
@@ -122,11 +123,11 @@ func (c Config) withDefaults() (Config, error) {
 	if c.DataShards < 1 || c.DataShards > maxDataShards {
 		return c, fmt.Errorf("the number of data shards must be 1 to %d, not %d", maxDataShards, c.DataShards)
 	}
-	if c.Tick < time.Millisecond || c.ElectionTicks < 10*c.HeartbeatTicks {
-		return c, errors.New("the election timeout must be at least ten heartbeat intervals, of at least a millisecond")
-	}
 	if len(c.InitialCluster) == 0 {
 		c.InitialCluster = []Peer{{Name: c.Name, URL: c.AdvertisePeerURL}}
+	}
+	if c.Tick < time.Millisecond || c.ElectionTicks < 10*c.HeartbeatTicks && len(c.InitialCluster) > 1 {
+		return c, errors.New("the election timeout must be at least ten heartbeat intervals, of at least a millisecond")
 	}
 	return c, c.checkMembers()
 }

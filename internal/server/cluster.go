@@ -51,10 +51,11 @@ func clusterConfig(opts Options, peers []net.Listener, n *Node) (cluster.Config,
 }
 
 // setRaftTime chooses ticks. A node alone has nobody to wait for: it elects
-// itself as soon as it may.
+// itself as soon as it may, and ticks seldom, because each tick wakes up every
+// shard.
 func setRaftTime(cfg *cluster.Config, settings config.Server) {
 	if len(cfg.InitialCluster) == 1 {
-		cfg.Tick, cfg.HeartbeatTicks, cfg.ElectionTicks = 20*time.Millisecond, 1, 10
+		cfg.Tick, cfg.HeartbeatTicks, cfg.ElectionTicks = 60*time.Millisecond, 1, 3
 		return
 	}
 	cfg.HeartbeatTicks = 5
