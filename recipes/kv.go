@@ -96,7 +96,10 @@ func checkRevision(r Reader, revision int64) *logv1.Refusal {
 		refusal.Revision = current
 		return refusal
 	}
-	if compacted := int64(r.Compacted()); revision > 0 && revision < compacted {
+	if revision <= 0 {
+		return nil
+	}
+	if compacted := int64(r.Compacted()); revision < compacted {
 		refusal := refuse(logv1.Reason_REASON_COMPACTED,
 			"revision %d is compacted; the first readable one is %d", revision, compacted)
 		refusal.Revision = compacted

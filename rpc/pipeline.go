@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"connectrpc.com/connect"
@@ -24,6 +25,9 @@ const (
 	// may take, maxMessageBytes how much of it goes into one message.
 	maxReplyBytes   = 64 << 20
 	maxMessageBytes = 1 << 20
+	// maxReaders is how many goroutines of a stream wait for messages to carry
+	// out. When more come at a time, there are more for the time being.
+	maxReaders = 4
 	// drainPatience is how long calls that are on their way may take when the
 	// node drains.
 	drainPatience = time.Second
@@ -46,7 +50,7 @@ type pipelineStream = connect.BidiStream[conclavev1.PipelineRequest, conclavev1.
 //
 // A message is one goroutine, and one more for each further group in it. Only
 // calls that wait have goroutines of their own. Who reads a message carries it
-// out, and leaves the next one to a new reader; who brings answers to an idle
+// out, and leaves the next one to another reader; who brings answers to an idle
 // stream sends them, and leaves what comes meanwhile to the writer. So a call
 // that is alone does not change goroutines here.
 type pipe struct {
@@ -58,6 +62,13 @@ type pipe struct {
 	load           load
 	waits          openWaits
 	out            outbox
+
+	// turn is a token: who has it receives. over is closed when nobody will any
+	// more. readers is how many wait for their turn; they are kept because their
+	// stacks have grown.
+	turn    chan struct{}
+	over    chan struct{}
+	readers atomic.Int32
 
 	mu      sync.Mutex // orders closing before work is awaited
 	closing bool
@@ -71,7 +82,11 @@ func (h pipelineHandler) Pipeline(ctx context.Context, stream *pipelineStream) e
 	defer die()
 	patience, cut := context.WithCancelCause(life)
 	defer context.AfterFunc(ctx, func() { cut(context.Cause(ctx)) })()
-	p := &pipe{pipelineHandler: &h, stream: stream, life: life, patience: patience}
+	p := &pipe{
+		pipelineHandler: &h, stream: stream, life: life, patience: patience,
+		turn: make(chan struct{}, 1), over: make(chan struct{}),
+	}
+	p.turn <- struct{}{}
 	p.load.init()
 	p.out.init()
 	if err := stream.Send(&conclavev1.PipelineResponse{}); err != nil {
@@ -144,13 +159,39 @@ func (p *pipe) enter() bool {
 	return true
 }
 
-// read takes messages until there is one to carry out, or the stream ends.
+// read takes messages in turn with others, and carries out what it has taken. It
+// ends with the stream, or when enough others wait for their turn.
 func (p *pipe) read(ended chan<- error) {
+	for p.readers.Add(1) <= maxReaders {
+		select {
+		case <-p.turn:
+		case <-p.over:
+			return
+		}
+		p.readers.Add(-1)
+		calls, err := p.receive()
+		if calls == nil {
+			close(p.over)
+			ended <- err
+			return
+		}
+		if p.readers.Load() == 0 {
+			go p.read(ended)
+		}
+		p.turn <- struct{}{}
+		p.serve(calls)
+		p.work.Done()
+	}
+	p.readers.Add(-1)
+}
+
+// receive takes messages until there is one to carry out, for which it enters.
+// It returns nil when the stream ends.
+func (p *pipe) receive() ([]*conclavev1.Call, error) {
 	for {
 		request, err := p.stream.Receive()
 		if err != nil {
-			ended <- err
-			return
+			return nil, err
 		}
 		calls := p.accept(request.GetCalls())
 		if len(calls) == 0 {
@@ -161,17 +202,12 @@ func (p *pipe) read(ended chan<- error) {
 			bytes += len(call.GetRequest())
 		}
 		if !p.load.add(len(calls), bytes) {
-			ended <- nil
-			return
+			return nil, nil
 		}
-		if !p.enter() {
-			p.turnAway(calls)
-			continue
+		if p.enter() {
+			return calls, nil
 		}
-		go p.read(ended)
-		defer p.work.Done()
-		p.serve(calls)
-		return
+		p.turnAway(calls)
 	}
 }
 

@@ -36,7 +36,10 @@ func (s Snapshot) Readable(revision, current int64) *logv1.Refusal {
 			Revision: current,
 		}
 	}
-	if compacted := s.Compacted(); revision > 0 && revision < compacted {
+	if revision <= 0 {
+		return nil
+	}
+	if compacted := s.Compacted(); revision < compacted {
 		return &logv1.Refusal{
 			Reason:   logv1.Reason_REASON_COMPACTED,
 			Detail:   fmt.Sprintf("revision %d is compacted; the first readable one is %d", revision, compacted),
@@ -55,7 +58,7 @@ func (s Snapshot) rangeAt(q *logv1.Range, at int64, present bool) ([]*logv1.KeyV
 	switch {
 	case sp.empty():
 	case sp.single:
-		if v, ok := s.versionAt(sp.from, at); ok && live.wants(v) {
+		if v, ok := s.versionAt(sp.from, at, present); ok && live.wants(v) {
 			live.keep(bytes.Clone(sp.from), v)
 		}
 	default:

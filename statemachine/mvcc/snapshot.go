@@ -64,12 +64,16 @@ func (s Snapshot) LeaseKeys(lease int64) (attached [][]byte) {
 	return attached
 }
 
-// versionAt returns the version of a key that was valid at a revision.
-func (s Snapshot) versionAt(key []byte, revision int64) (v version, found bool) {
+// versionAt returns the version of a key that was valid at a revision; present
+// says that it is the current one.
+func (s Snapshot) versionAt(key []byte, revision int64, present bool) (v version, found bool) {
 	if record := s.r.Get(latestKey(s.ns, key)); record != nil {
 		if v = mustLatest(record); v.mod <= revision {
 			return v, true
 		}
+	}
+	if present {
+		return v, false
 	}
 	_, end := span{from: key, single: true}.history(s.ns)
 	s.r.Walk(historyKey(s.ns, key, revision), end, func(_, record []byte) bool {
