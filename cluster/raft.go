@@ -32,7 +32,8 @@ func (c *Cluster) startRaft(ctx context.Context) error {
 		return err
 	}
 	for _, id := range c.id.shards() {
-		c.shards[id] = newShard(id, c.id.ReplicaID, &c.cfg, machineDir(c.cfg.Dir, id, c.id.ReplicaID), c.id.Complete)
+		c.shards[id] = newShard(id, c.id.ReplicaID, len(c.id.Members) == 1, &c.cfg,
+			machineDir(c.cfg.Dir, id, c.id.ReplicaID), c.id.Complete)
 	}
 	c.directory.seed()
 	if err := c.openRaft(); err != nil {

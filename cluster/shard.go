@@ -32,13 +32,15 @@ func dataShards(n int) []uint64 {
 // shard is this node's replica of one shard, and the way to its leader.
 type shard struct {
 	id, replica uint64
-	node        string
-	machine     *hosted
-	batcher     *batcher
-	reads       *reads
-	clock       *logClock
-	raft        *dragonboat.NodeHost
-	log         zerolog.Logger
+	// alone says that there are no other replicas.
+	alone   bool
+	node    string
+	machine *hosted
+	batcher *batcher
+	reads   *reads
+	clock   *logClock
+	raft    *dragonboat.NodeHost
+	log     zerolog.Logger
 	// started is set when Raft runs the replica.
 	started atomic.Bool
 
@@ -50,9 +52,9 @@ type shard struct {
 	}
 }
 
-func newShard(id, replica uint64, cfg *Config, dir string, existing bool) *shard {
+func newShard(id, replica uint64, alone bool, cfg *Config, dir string, existing bool) *shard {
 	s := &shard{
-		id: id, replica: replica, node: cfg.Name,
+		id: id, replica: replica, alone: alone, node: cfg.Name,
 		clock: newLogClock(),
 		log:   cfg.Log.With().Uint64("shard", id).Logger(),
 	}
@@ -129,7 +131,7 @@ func (s *shard) leads() bool {
 
 // query answers from this replica's state.
 func (s *shard) query(ctx context.Context, opts ReadOptions, queries []*logv1.Query, answered func(int, *logv1.Answer)) error {
-	if !opts.Serializable {
+	if !opts.Serializable && !s.current() {
 		if err := s.reads.wait(ctx); err != nil {
 			return err
 		}
@@ -141,6 +143,12 @@ func (s *shard) query(ctx context.Context, opts ReadOptions, queries []*logv1.Qu
 	}
 	return s.machine.QueryAll(ctx, queries, answered)
 }
+
+// current says whether this replica certainly has applied everything that was
+// acknowledged, so that a linearizable read need not ask Raft. The only replica
+// there is acknowledges after it has applied; after a start it must have applied
+// the log first, whose end is its claim.
+func (s *shard) current() bool { return s.alone && s.batcher.serves() }
 
 // unavailable is err as a caller may see it.
 func (s *shard) unavailable(ctx context.Context, err error) error {

@@ -33,6 +33,21 @@ func TestSingleNode(t *testing.T) {
 	}
 }
 
+// A node alone does not ask Raft before a read. One that has just started has to
+// apply its log first, and reads that come before that wait.
+// Promise D2
+func TestReadRightAfterStart(t *testing.T) {
+	n := newRig(t, 1).nodes[0]
+	for i := range 5 {
+		value := numbered("v", i)
+		n.put("k", value)
+		n.wantValue("k", value, cluster.ReadOptions{})
+		n.kill()
+		n.start()
+		n.wantValue("k", value, cluster.ReadOptions{})
+	}
+}
+
 // A client that comes before a new cluster has its default namespace waits for
 // it; it does not hear that there is none.
 func TestDefaultNamespaceAtOnce(t *testing.T) {
