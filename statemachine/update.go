@@ -29,6 +29,7 @@ type applier struct {
 	touched  []*namespace
 	dropped  []keys.Namespace
 	outcomes []outcome
+	fresh    []logv1.Result // for the results of the running entry
 	hash     bool
 }
 
@@ -87,6 +88,7 @@ func (m *Machine) applyEntry(index uint64, data []byte) {
 	a.shard.AppliedIndex = index
 
 	results := make([]*logv1.Result, len(e.Commands))
+	a.fresh = make([]logv1.Result, len(e.Commands))
 	refusal := a.admit(e)
 	for i, command := range e.Commands {
 		if refusal != nil {
@@ -112,7 +114,9 @@ func (a *applier) command(header *logv1.Header, command *logv1.Command) *logv1.R
 		return &logv1.Result{Refusal: notFound(ns.id)}
 	default:
 		before := a.batch.Mark()
-		result = deduplicated(t, command, a.shard.GetAppliedIndex())
+		fresh := &a.fresh[0]
+		a.fresh, fresh.Index = a.fresh[1:], a.shard.GetAppliedIndex()
+		result = deduplicated(t, command, fresh)
 		if a.batch.Mark() != before && !ns.known {
 			ns.changed = true
 		}
@@ -125,10 +129,10 @@ func (a *applier) command(header *logv1.Header, command *logv1.Command) *logv1.R
 }
 
 // deduplicated answers a command that was applied before with its first
-// answer, and applies others (promise D5).
-func deduplicated(t *tx, command *logv1.Command, index uint64) *logv1.Result {
+// answer, and applies others (promise D5). fresh is for the answer of the latter.
+func deduplicated(t *tx, command *logv1.Command, fresh *logv1.Result) *logv1.Result {
 	return recipes.Once(t, command, func() *logv1.Result {
-		result := &logv1.Result{Index: index}
+		result := fresh
 		mark := t.Mark()
 		if result.Refusal = apply(t, command, result); result.Refusal != nil {
 			t.Rollback(mark)
@@ -221,5 +225,5 @@ func (a *applier) reset() {
 		ns.touched = false
 	}
 	a.touched = a.touched[:0]
-	a.batch, a.events, a.dropped, a.outcomes, a.hash = nil, nil, nil, nil, false
+	a.batch, a.events, a.dropped, a.outcomes, a.fresh, a.hash = nil, nil, nil, nil, nil, false
 }
