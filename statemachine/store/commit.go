@@ -1,10 +1,8 @@
 package store
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -54,14 +52,13 @@ func (b *Batch) empty() bool {
 }
 
 // write puts the outcome of all changes into a Pebble batch: ranges first,
-// then the last value of every changed record, table by table in key order.
+// then the last value of every changed record, table by table.
 func (b *Batch) write(out *pebble.Batch) error {
 	for _, r := range b.ranges {
 		if err := out.DeleteRange([]byte(r.from), []byte(r.to), nil); err != nil {
 			return err
 		}
 	}
-	slices.SortFunc(b.dirty, func(a, b *hotRecord) int { return cmp.Compare(a.key, b.key) })
 	for _, record := range b.dirty {
 		if err := writeRecord(out, record.key, record.value); err != nil {
 			return err
