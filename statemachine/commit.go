@@ -61,7 +61,7 @@ type firstDue struct {
 func (a *applier) nextDues() []firstDue {
 	dues := make([]firstDue, len(a.touched))
 	for i, ns := range a.touched {
-		at, found := recipes.NextDue(newTx(a.batch, ns, recipes.Clock(a.shard.GetClockMs()), 0))
+		at, found := recipes.NextDue(a.tx.begin(a.batch, ns, recipes.Clock(a.shard.GetClockMs()), 0))
 		dues[i] = firstDue{at: int64(at), found: found}
 	}
 	return dues
