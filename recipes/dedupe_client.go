@@ -2,8 +2,6 @@ package recipes
 
 import (
 	"encoding/binary"
-	"fmt"
-	"slices"
 
 	"github.com/conclavehq/conclave/internal/keys"
 	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
@@ -21,15 +19,6 @@ const (
 	dedupeTidyBytes  = 64 << 10
 )
 
-// The tags of DedupeResultsRecord and DedupeResult. A record grows by appending
-// to its encoding, and is read without decoding it whole.
-const (
-	tagResults = 1<<3 | 2
-	tagSlot    = 1<<3 | 0
-	tagResult  = 2<<3 | 2
-	tagLarge   = 3<<3 | 0
-)
-
 // dedupeClient is what is kept about one client, while one of its commands is
 // applied.
 type dedupeClient struct {
@@ -38,6 +27,8 @@ type dedupeClient struct {
 	name  string
 	key   []byte
 	known bool
+	// group is the record that has the result of the command, or will have it.
+	group struct{ key, record []byte }
 }
 
 func openDedupeClient(tx Tx, name string) *dedupeClient {
@@ -65,29 +56,23 @@ func (c *dedupeClient) largeKey(sequence uint64) []byte {
 	return keys.U64(keys.Name(keys.Prefix(c.tx.Namespace(), keys.DedupeLarge), c.name), sequence)
 }
 
-// find returns the encoded result of a sequence, nil if there is none.
+// find returns the encoded result of a sequence, nil if there is none. Nearly
+// every request is a new one, so this is mostly a search in vain.
 func (c *dedupeClient) find(sequence uint64) []byte {
-	record := c.tx.Get(c.groupKey(sequence))
-	for len(record) > 0 {
-		var kept keptResult
-		kept, record = nextKept(record)
-		switch {
-		case kept.slot != sequence%dedupeGroup:
-		case kept.large:
-			return c.tx.Get(c.largeKey(sequence))
-		default:
-			return kept.result
-		}
+	c.group.key = c.groupKey(sequence)
+	c.group.record = c.tx.Get(c.group.key)
+	kept, found := keptIn(c.group.record, sequence%dedupeGroup)
+	if found && kept.large {
+		return c.tx.Get(c.largeKey(sequence))
 	}
-	return nil
+	return kept.result
 }
 
-// keep adds the result of a sequence that has none.
+// keep adds the result of a sequence that find has not found.
 func (c *dedupeClient) keep(sequence uint64, result *logv1.Result) {
-	key := c.groupKey(sequence)
-	record := c.tx.Get(key)
+	record := c.group.record
 	if len(record) > dedupeStaleBytes {
-		record = c.tidy(key, record)
+		record = c.tidy(c.group.key, record)
 	}
 	size := result.SizeVT()
 	c.Stored++
@@ -98,7 +83,7 @@ func (c *dedupeClient) keep(sequence uint64, result *logv1.Result) {
 	} else {
 		record = encodeKept(appendKept(record, sequence, size, false), size, result)
 	}
-	c.tx.Set(key, record)
+	c.tx.Set(c.group.key, record)
 }
 
 // forget drops the results below a sequence, but for those that share a record
@@ -112,10 +97,12 @@ func (c *dedupeClient) forget(below uint64) {
 	if passed {
 		c.dropBefore(c.groupKey(below))
 	}
-	if key := c.groupKey(below); c.StoredBytes > dedupeTidyBytes {
-		if record := c.tx.Get(key); record != nil {
-			c.tx.Set(key, c.tidy(key, record))
-		}
+	if c.StoredBytes <= dedupeTidyBytes {
+		return
+	}
+	key := c.groupKey(below)
+	if record := c.tx.Get(key); record != nil {
+		c.tx.Set(key, c.tidy(key, record))
 	}
 }
 
@@ -176,65 +163,3 @@ func (c *dedupeClient) dropped(key []byte, kept keptResult) {
 
 // firstSequence is the last column of a group's key.
 func firstSequence(key []byte) uint64 { return binary.BigEndian.Uint64(key[len(key)-8:]) }
-
-// keptResult is one result of a group's record.
-type keptResult struct {
-	slot   uint64
-	result []byte
-	large  bool
-}
-
-// appendKept appends one result's message but for its last size bytes, the
-// result itself. It may write behind the end of record: only the newest version
-// of a record is ever appended to, so nobody sees that.
-func appendKept(record []byte, sequence uint64, size int, large bool) []byte {
-	inner := make([]byte, 0, 16)
-	inner = append(inner, tagSlot, byte(sequence%dedupeGroup))
-	if large {
-		inner = append(inner, tagLarge, 1)
-	} else {
-		inner = binary.AppendUvarint(append(inner, tagResult), uint64(size))
-	}
-	record = slices.Grow(record, len(inner)+size+8)
-	record = binary.AppendUvarint(append(record, tagResults), uint64(len(inner)+size))
-	return append(record, inner...)
-}
-
-// encodeKept appends an encoded result of a known size.
-func encodeKept(dst []byte, size int, result *logv1.Result) []byte {
-	from := len(dst)
-	dst = slices.Grow(dst, size)[:from+size]
-	if _, err := result.MarshalToSizedBufferVT(dst[from:]); err != nil {
-		panic(fmt.Sprintf("recipes: a result does not encode: %v", err))
-	}
-	return dst
-}
-
-// nextKept reads the first result of a record. The state is damaged if it does
-// not read.
-func nextKept(record []byte) (kept keptResult, rest []byte) {
-	message, rest := lengthPrefixed(record, tagResults)
-	if len(message) < 2 || message[0] != tagSlot || message[1] >= dedupeGroup {
-		panic(fmt.Sprintf("recipes: record of kept results does not decode: %x", record))
-	}
-	kept.slot = uint64(message[1])
-	if message = message[2:]; len(message) == 2 && message[0] == tagLarge {
-		kept.large = true
-		return kept, rest
-	}
-	kept.result, _ = lengthPrefixed(message, tagResult)
-	return kept, rest
-}
-
-// lengthPrefixed reads a field that has a length.
-func lengthPrefixed(data []byte, tag byte) (field, rest []byte) {
-	if len(data) < 2 || data[0] != tag {
-		panic(fmt.Sprintf("recipes: record of kept results does not decode: %x", data))
-	}
-	size, n := binary.Uvarint(data[1:])
-	if n <= 0 || size > uint64(len(data)-1-n) {
-		panic(fmt.Sprintf("recipes: record of kept results does not decode: %x", data))
-	}
-	data = data[1+n:]
-	return data[:size:size], data[size:]
-}

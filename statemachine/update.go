@@ -29,6 +29,7 @@ type applier struct {
 	touched  []*namespace
 	dropped  []keys.Namespace
 	outcomes []outcome
+	fresh    []logv1.Result // for the results of the running entry
 	hash     bool
 }
 
@@ -87,6 +88,7 @@ func (m *Machine) applyEntry(index uint64, data []byte) {
 	a.shard.AppliedIndex = index
 
 	results := make([]*logv1.Result, len(e.Commands))
+	a.fresh = make([]logv1.Result, len(e.Commands))
 	refusal := a.admit(e)
 	for i, command := range e.Commands {
 		if refusal != nil {
@@ -112,7 +114,9 @@ func (a *applier) command(header *logv1.Header, command *logv1.Command) *logv1.R
 		return &logv1.Result{Refusal: notFound(ns.id)}
 	default:
 		before := a.batch.Mark()
-		result = deduplicated(t, command, a.shard.GetAppliedIndex())
+		fresh := &a.fresh[0]
+		a.fresh, fresh.Index = a.fresh[1:], a.shard.GetAppliedIndex()
+		result = deduplicated(t, command, fresh)
 		if a.batch.Mark() != before && !ns.known {
 			ns.changed = true
 		}
@@ -125,10 +129,10 @@ func (a *applier) command(header *logv1.Header, command *logv1.Command) *logv1.R
 }
 
 // deduplicated answers a command that was applied before with its first
-// answer, and applies others (promise D5).
-func deduplicated(t *tx, command *logv1.Command, index uint64) *logv1.Result {
+// answer, and applies others (promise D5). fresh is for the answer of the latter.
+func deduplicated(t *tx, command *logv1.Command, fresh *logv1.Result) *logv1.Result {
 	return recipes.Once(t, command, func() *logv1.Result {
-		result := &logv1.Result{Index: index}
+		result := fresh
 		mark := t.Mark()
 		if result.Refusal = apply(t, command, result); result.Refusal != nil {
 			t.Rollback(mark)
@@ -151,75 +155,4 @@ func (a *applier) touch(id keys.Namespace) *namespace {
 		a.touched = append(a.touched, ns)
 	}
 	return ns
-}
-
-// commit writes the batch and tells everybody who waits for it.
-func (m *Machine) commit() error {
-	a := m.applier
-	a.saveHeads()
-	dues := a.nextDues()
-	if err := a.batch.Commit(); err != nil {
-		return err
-	}
-
-	progress := make([]feed.Progress, len(a.touched))
-	for i, ns := range a.touched {
-		progress[i] = feed.Progress{Namespace: uint32(ns.id), Revision: ns.revision, KeysUntold: !ns.watched}
-		m.due.set(uint32(ns.id), dues[i].at, dues[i].found)
-	}
-	m.feed.Publish(a.events, progress, a.shard.GetAppliedIndex())
-	for _, ns := range a.dropped {
-		m.feed.ResetNamespace(uint32(ns))
-	}
-	m.progress.advance(a.shard)
-	if m.config.Results != nil {
-		for _, o := range a.outcomes {
-			m.config.Results(o.batchID, o.results)
-		}
-	}
-	if a.hash {
-		m.startHash(a.shard.GetAppliedIndex())
-	}
-	a.reset()
-	return nil
-}
-
-// saveHeads puts the shard's and the changed namespaces' records into the
-// batch.
-func (a *applier) saveHeads() {
-	a.batch.Set(shardKey, mustEncode(a.shard))
-	for _, ns := range a.touched {
-		if ns.changed {
-			a.batch.Set(namespaceKey(ns.id), mustEncode(&storagev1.NamespaceRecord{
-				Revision: ns.revision, Dropped: ns.dropped,
-			}))
-			ns.known, ns.changed = true, false
-		}
-	}
-}
-
-// firstDue is when the first timer of a namespace is due.
-type firstDue struct {
-	at    int64
-	found bool
-}
-
-// nextDues looks the touched namespaces' first timers up, in their order.
-func (a *applier) nextDues() []firstDue {
-	dues := make([]firstDue, len(a.touched))
-	for i, ns := range a.touched {
-		at, found := recipes.NextDue(newTx(a.batch, ns, recipes.Clock(a.shard.GetClockMs()), 0))
-		dues[i] = firstDue{at: int64(at), found: found}
-	}
-	return dues
-}
-
-// reset begins the next commit. The slices are not used again, because others
-// hold the events and results.
-func (a *applier) reset() {
-	for _, ns := range a.touched {
-		ns.touched = false
-	}
-	a.touched = a.touched[:0]
-	a.batch, a.events, a.dropped, a.outcomes, a.hash = nil, nil, nil, nil, false
 }

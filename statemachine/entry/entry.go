@@ -10,6 +10,7 @@
 package entry
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -70,7 +71,8 @@ type Entry struct {
 	Commands []*logv1.Command
 }
 
-// Decode reads an entry. The result does not refer to data.
+// Decode reads an entry. The result does not refer to data, but what is in one
+// command shares memory: who keeps a part of a command keeps its bytes.
 func Decode(data []byte) (Entry, error) {
 	if len(data) == 0 {
 		return Entry{}, fmt.Errorf("%w: it is empty", ErrMalformed)
@@ -86,17 +88,26 @@ func Decode(data []byte) (Entry, error) {
 	if err := e.Header.UnmarshalVT(raw); err != nil {
 		return Entry{}, fmt.Errorf("%w: header: %w", ErrMalformed, err)
 	}
-	for len(rest) > 0 {
+	commands := make([]logv1.Command, count(rest))
+	e.Commands = make([]*logv1.Command, len(commands))
+	for i := range commands {
 		if raw, rest, err = next(rest); err != nil {
 			return Entry{}, err
 		}
-		command := &logv1.Command{}
-		if err := command.UnmarshalVT(raw); err != nil {
-			return Entry{}, fmt.Errorf("%w: command %d: %w", ErrMalformed, len(e.Commands), err)
+		if err := commands[i].UnmarshalVTUnsafe(bytes.Clone(raw)); err != nil {
+			return Entry{}, fmt.Errorf("%w: command %d: %w", ErrMalformed, i, err)
 		}
-		e.Commands = append(e.Commands, command)
+		e.Commands[i] = &commands[i]
 	}
 	return e, nil
+}
+
+// count counts the parts of data. One that cannot be read is the last.
+func count(data []byte) (n int) {
+	for err := error(nil); len(data) > 0 && err == nil; n++ {
+		_, data, err = next(data)
+	}
+	return n
 }
 
 // next cuts the first length-prefixed part off.

@@ -133,3 +133,19 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// Dragonboat may use the bytes of an entry again once it is applied.
+func TestDecodedEntryDoesNotReferToItsBytes(t *testing.T) {
+	header, commands := sample()
+	data := Append(nil, header, commands...)
+	got, err := Decode(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range data {
+		data[i] = 0xFF
+	}
+	if again := Append(nil, got.Header, got.Commands...); !bytes.Equal(again, Append(nil, header, commands...)) {
+		t.Errorf("the entry changed with its bytes: %v", got.Commands)
+	}
+}

@@ -2,13 +2,8 @@ package store
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"slices"
 	"unsafe"
-
-	"github.com/cockroachdb/pebble/v2"
-	"github.com/tidwall/btree"
 
 	"github.com/conclavehq/conclave/internal/keys"
 )
@@ -21,12 +16,15 @@ import (
 // from then on, and Commit refuses.
 type Batch struct {
 	db *DB
-	// pending holds the changed cold records; nil stands for a deleted one.
-	pending btree.Map[string, []byte]
-	// dirty lists the hot keys that changed, some of them more than once.
-	dirty []string
+	// lanes hold the changes of cold records, by the place of their table in
+	// coldTables.
+	lanes [len(coldTables)]lane
+	// dirty lists the hot records that changed, each once, and changed finds
+	// them by key. A deleted one has no value.
+	dirty   []*hotRecord
+	changed map[string]*hotRecord
 	// ranges are deleted before anything else when the batch is committed.
-	// A record in pending or in the hot map is newer than all of them.
+	// A record in a lane or in the hot map is newer than all of them.
 	ranges []keyRange
 	// undo holds how to take back every change, oldest first. A mark is a
 	// length of it.
@@ -36,33 +34,11 @@ type Batch struct {
 	err     error
 }
 
-// recentDirty is how many dirty keys are looked through for one more of the same.
-const recentDirty = 4
-
 // keptChanges is for how many changes a batch keeps its memory for the next.
 const keptChanges = 1 << 16
 
 // keyRange is the keys in [from, to).
 type keyRange struct{ from, to string }
-
-// undoKind says which change an undo takes back.
-type undoKind byte
-
-const (
-	undoHot     undoKind = iota // of a hot record, which is in dirty too
-	undoMemory                  // of a record in memory that is not in dirty
-	undoPending                 // of a record in pending
-	undoRange                   // an addition to ranges
-)
-
-// undo is what there was before one change.
-type undo struct {
-	key  string
-	old  []byte
-	kind undoKind
-	// had tells whether pending had an entry; a deleted record has a nil one.
-	had bool
-}
 
 // NewBatch begins the next batch. The one before must have been ended.
 func (d *DB) NewBatch() *Batch {
@@ -79,11 +55,14 @@ func (d *DB) NewBatch() *Batch {
 // Get returns the value of a record, nil if there is none. The caller must not
 // change it; it stays valid.
 func (b *Batch) Get(key []byte) []byte {
-	if keys.Where(keys.TableOf(key)) != keys.Cold {
-		value, _ := b.db.hot.Get(view(key))
-		return value
+	table := keys.TableOf(key)
+	if keys.Where(table) != keys.Cold {
+		if record := b.findHot(view(key)); record != nil {
+			return record.value
+		}
+		return nil
 	}
-	if value, ok := b.pending.Get(view(key)); ok {
+	if value, ok := b.lane(table).get(view(key)); ok {
 		return value
 	}
 	if b.rangeDeleted(view(key)) {
@@ -102,39 +81,32 @@ func (b *Batch) Set(key, value []byte) {
 	if value == nil {
 		value = noBytes
 	}
-	where := keys.Where(keys.TableOf(key))
+	table := keys.TableOf(key)
+	where := keys.Where(table)
 	if where == keys.Cold {
-		b.setPending(view(key), value)
+		b.setCold(table, view(key), value)
 		return
 	}
-	old, had := b.db.hot.Get(view(key))
-	if had && bytes.Equal(old, value) {
-		return
+	record := b.findHot(view(key))
+	if record == nil {
+		// Callers build keys with room to spare, and this one stays.
+		record = &hotRecord{key: string(key)}
 	}
-	b.setHot(b.owned(key), value, old, where)
-}
-
-// owned is a key that outlives the batch: callers build keys with room to spare.
-// Commands of one batch often change the same few records in turn, so it is
-// likely to be among the last keys.
-func (b *Batch) owned(key []byte) string {
-	for i := len(b.dirty) - 1; i >= max(0, len(b.dirty)-recentDirty); i-- {
-		if b.dirty[i] == view(key) {
-			return b.dirty[i]
-		}
+	if record.value == nil || !bytes.Equal(record.value, value) {
+		b.setHot(record, value, where == keys.Hot)
 	}
-	return string(key)
 }
 
 // Delete removes a record, if it is there.
 func (b *Batch) Delete(key []byte) {
-	where := keys.Where(keys.TableOf(key))
+	table := keys.TableOf(key)
+	where := keys.Where(table)
 	if where == keys.Cold {
-		b.setPending(view(key), nil)
+		b.setCold(table, view(key), nil)
 		return
 	}
-	if old, had := b.db.hot.Get(view(key)); had {
-		b.setHot(string(key), nil, old, where)
+	if record := b.findHot(view(key)); record != nil && record.value != nil {
+		b.setHot(record, nil, where == keys.Hot)
 	}
 }
 
@@ -149,29 +121,16 @@ func (b *Batch) DeleteRange(from, to []byte) {
 	if r.from >= r.to {
 		panic(fmt.Sprintf("store: range %x to %x is empty", from, to))
 	}
-	for _, key := range keysIn(&b.db.hot, r) {
-		old, _ := b.db.hot.Delete(key)
-		b.note(undo{key: key, old: old, kind: undoMemory})
+	for _, record := range b.hotIn(r) {
+		b.setHot(record, nil, false) // the range deletes it on disk
 	}
-	for _, key := range keysIn(&b.pending, r) {
-		old, _ := b.pending.Delete(key)
-		b.note(undo{key: key, old: old, kind: undoPending, had: true})
+	for i := range b.lanes {
+		for _, key := range b.lanes[i].keysIn(r) {
+			b.setCold(coldTables[i], key, nil)
+		}
 	}
 	b.ranges = append(b.ranges, r)
 	b.note(undo{kind: undoRange})
-}
-
-// Mark returns a point to which Rollback can return.
-func (b *Batch) Mark() int { return len(b.undo) }
-
-// Rollback takes back every change since the mark.
-func (b *Batch) Rollback(mark int) {
-	for i := len(b.undo) - 1; i >= mark; i-- {
-		b.takeBack(b.undo[i])
-	}
-	clear(b.undo[mark:])
-	b.undo = b.undo[:mark]
-	b.changes++
 }
 
 // Err returns the first failure of a read, if there was one.
@@ -180,137 +139,14 @@ func (b *Batch) Err() error { return b.err }
 // Len counts the changes so far; what was rolled back does not count.
 func (b *Batch) Len() int { return len(b.undo) }
 
-// Commit writes the batch. When it fails, the store must not be used any more:
-// the memory is ahead of the disk.
-func (b *Batch) Commit() error {
-	if b.err != nil {
-		return b.err
-	}
-	defer b.reset()
-	if len(b.dirty) == 0 && b.pending.Len() == 0 && len(b.ranges) == 0 {
-		return nil
-	}
-	out := b.db.pebble.NewBatch()
-	err := b.write(out)
-	if err == nil {
-		err = out.Commit(pebble.NoSync)
-	}
-	if err := errors.Join(err, out.Close()); err != nil {
-		return fmt.Errorf("store: commit: %w", err)
-	}
-	if err := b.db.noteManifest(); err != nil {
-		return fmt.Errorf("store: commit: %w", err)
-	}
-	b.db.hotRecords.Store(int64(b.db.hot.Len()))
-	if len(b.ranges) > 0 {
-		b.db.recent = recent{}
-	}
-	b.pending.Scan(func(key string, value []byte) bool {
-		b.db.recent.add(key, value)
-		return true
-	})
-	return nil
-}
+// lane returns the changes of a cold table.
+func (b *Batch) lane(table keys.Table) *lane { return &b.lanes[laneOf(table)] }
 
-// Discard ends the batch as if it had never been.
-func (b *Batch) Discard() {
-	b.Rollback(0)
-	b.reset()
-}
-
-// write puts the outcome of all changes into a Pebble batch: ranges first,
-// then the last value of every changed record.
-func (b *Batch) write(out *pebble.Batch) error {
-	var errs []error
-	put := func(key string, value []byte) bool {
-		if value == nil {
-			errs = append(errs, out.Delete(bytesOf(key), nil))
-		} else {
-			errs = append(errs, out.Set(bytesOf(key), value, nil))
-		}
-		return errs[len(errs)-1] == nil
-	}
-	for _, r := range b.ranges {
-		errs = append(errs, out.DeleteRange([]byte(r.from), []byte(r.to), nil))
-	}
-	slices.Sort(b.dirty)
-	for _, key := range slices.Compact(b.dirty) {
-		value, _ := b.db.hot.Get(key)
-		put(key, value)
-	}
-	b.pending.Scan(put)
-	return errors.Join(errs...)
-}
-
-// setHot changes a record in memory; a nil value deletes it.
-func (b *Batch) setHot(key string, value, old []byte, where keys.Residence) {
-	if value == nil {
-		b.db.hot.Delete(key)
-	} else {
-		b.db.hot.Set(key, value)
-	}
-	if where == keys.Derived || b.dirtied(key) {
-		b.note(undo{key: key, old: old, kind: undoMemory})
-		return
-	}
-	b.dirty = append(b.dirty, key)
-	b.note(undo{key: key, old: old, kind: undoHot})
-}
-
-// dirtied tells whether a key is one of those that became dirty last.
-func (b *Batch) dirtied(key string) bool {
-	for i := len(b.dirty) - 1; i >= max(0, len(b.dirty)-recentDirty); i-- {
-		if b.dirty[i] == key {
-			return true
-		}
-	}
-	return false
-}
-
-// setPending changes a cold record; a nil value deletes it.
-func (b *Batch) setPending(key string, value []byte) {
-	old, had := b.pending.Set(key, value)
-	b.note(undo{key: key, old: old, kind: undoPending, had: had})
-}
-
-func (b *Batch) note(u undo) {
-	b.undo = append(b.undo, u)
-	b.changes++
-}
-
-// takeBack reverses one change, the last that is not yet reversed.
-func (b *Batch) takeBack(u undo) {
-	switch u.kind {
-	case undoRange:
-		b.ranges = b.ranges[:len(b.ranges)-1]
-	case undoPending:
-		if u.had {
-			b.pending.Set(u.key, u.old)
-		} else {
-			b.pending.Delete(u.key)
-		}
-	case undoHot, undoMemory:
-		if u.old != nil {
-			b.db.hot.Set(u.key, u.old)
-		} else {
-			b.db.hot.Delete(u.key)
-		}
-		if u.kind == undoHot {
-			b.dirty = b.dirty[:len(b.dirty)-1]
-		}
-	}
-}
-
-// reset forgets everything but the memory for it.
-func (b *Batch) reset() {
-	clear(b.dirty)
-	clear(b.undo)
-	b.pending.Clear()
-	b.dirty, b.ranges, b.undo, b.err = b.dirty[:0], b.ranges[:0], b.undo[:0], nil
-	if cap(b.undo) > keptChanges {
-		b.dirty, b.undo = nil, nil
-	}
-	b.changes++
+// setCold changes a cold record; a nil value deletes it.
+func (b *Batch) setCold(table keys.Table, key string, value []byte) {
+	i := laneOf(table)
+	b.lanes[i].add(key, value)
+	b.note(undo{kind: undoCold, lane: uint8(i)})
 }
 
 func (b *Batch) fail(err error) {
@@ -327,18 +163,6 @@ func (b *Batch) rangeDeleted(key string) bool {
 		}
 	}
 	return false
-}
-
-// keysIn lists the keys of a map that are in a range.
-func keysIn(m *btree.Map[string, []byte], r keyRange) (found []string) {
-	m.Ascend(r.from, func(key string, _ []byte) bool {
-		if key >= r.to {
-			return false
-		}
-		found = append(found, key)
-		return true
-	})
-	return found
 }
 
 // view is a key as a string without a copy, valid while the slice is not

@@ -26,7 +26,7 @@ type DB struct {
 
 	// hot holds all records of hot and derived tables. Only the apply
 	// goroutine touches it.
-	hot   btree.Map[string, []byte]
+	hot   btree.Map[string, *hotRecord]
 	batch *Batch
 	// recent holds cold records that were written last, for the apply goroutine.
 	recent recent
@@ -137,7 +137,8 @@ func (d *DB) loadHot() error {
 		if err != nil {
 			return errors.Join(err, iter.Close())
 		}
-		d.hot.Load(string(key), clone(value))
+		name := string(key)
+		d.hot.Load(name, &hotRecord{key: name, value: clone(value)})
 		valid = iter.Next()
 	}
 	d.hotRecords.Store(int64(d.hot.Len()))

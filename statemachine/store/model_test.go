@@ -114,7 +114,9 @@ func (h *harness) command(depth int) {
 				h.next = before
 			}
 		}
-		h.check()
+		if h.rng.IntN(2) == 0 { // or what finds records is made late
+			h.check()
+		}
 	}
 }
 

@@ -42,8 +42,8 @@ func (b *Batch) walkHot(from, to []byte, visit func(key, value []byte) bool) {
 	for again := true; again; {
 		again = false
 		seen := b.changes
-		b.db.hot.Ascend(start, func(key string, value []byte) bool {
-			if to != nil && key >= end || !visit(bytesOf(key), value) {
+		b.db.hot.Ascend(start, func(key string, record *hotRecord) bool {
+			if to != nil && key >= end || !visit(bytesOf(key), record.value) {
 				return false
 			}
 			if b.changes != seen {
@@ -63,7 +63,8 @@ func (b *Batch) walkCold(from, to []byte, old, fresh func(key, value []byte) boo
 		return
 	}
 	defer func() { b.fail(iter.Close()) }()
-	next := b.firstPending(view(from), to)
+	pending := b.lane(keys.TableOf(from))
+	next := pending.first(view(from), to)
 	for valid := iter.First(); valid || next.found; {
 		if next.found && (!valid || next.key <= view(iter.Key())) {
 			if valid && next.key == view(iter.Key()) {
@@ -72,7 +73,7 @@ func (b *Batch) walkCold(from, to []byte, old, fresh func(key, value []byte) boo
 			if next.value != nil && !fresh(bytesOf(next.key), next.value) {
 				return
 			}
-			next = b.firstPending(next.key+"\x00", to)
+			next = pending.first(next.key+"\x00", to)
 			continue
 		}
 		if !b.rangeDeleted(view(iter.Key())) {
@@ -86,27 +87,9 @@ func (b *Batch) walkCold(from, to []byte, old, fresh func(key, value []byte) boo
 				return
 			}
 			if b.changes != seen {
-				next = b.firstPending(string(iter.Key())+"\x00", to)
+				next = pending.first(string(iter.Key())+"\x00", to)
 			}
 		}
 		valid = iter.Next()
 	}
-}
-
-// pendingRecord is a place among the pending changes.
-type pendingRecord struct {
-	key   string
-	value []byte
-	found bool
-}
-
-// firstPending finds the first pending change in [from, to).
-func (b *Batch) firstPending(from string, to []byte) (first pendingRecord) {
-	b.pending.Ascend(from, func(key string, value []byte) bool {
-		if to == nil || key < view(to) {
-			first = pendingRecord{key: key, value: value, found: true}
-		}
-		return false
-	})
-	return first
 }

@@ -1,0 +1,78 @@
+package statemachine
+
+import (
+	storagev1 "github.com/conclavehq/conclave/proto/gen/conclave/storage/v1"
+	"github.com/conclavehq/conclave/recipes"
+	"github.com/conclavehq/conclave/statemachine/feed"
+)
+
+// commit writes the batch and tells everybody who waits for it.
+func (m *Machine) commit() error {
+	a := m.applier
+	a.saveHeads()
+	dues := a.nextDues()
+	if err := a.batch.Commit(); err != nil {
+		return err
+	}
+
+	progress := make([]feed.Progress, len(a.touched))
+	for i, ns := range a.touched {
+		progress[i] = feed.Progress{Namespace: uint32(ns.id), Revision: ns.revision, KeysUntold: !ns.watched}
+		m.due.set(uint32(ns.id), dues[i].at, dues[i].found)
+	}
+	m.feed.Publish(a.events, progress, a.shard.GetAppliedIndex())
+	for _, ns := range a.dropped {
+		m.feed.ResetNamespace(uint32(ns))
+	}
+	m.progress.advance(a.shard)
+	if m.config.Results != nil {
+		for _, o := range a.outcomes {
+			m.config.Results(o.batchID, o.results)
+		}
+	}
+	if a.hash {
+		m.startHash(a.shard.GetAppliedIndex())
+	}
+	a.reset()
+	return nil
+}
+
+// saveHeads puts the shard's and the changed namespaces' records into the
+// batch.
+func (a *applier) saveHeads() {
+	a.batch.Set(shardKey, mustEncode(a.shard))
+	for _, ns := range a.touched {
+		if ns.changed {
+			a.batch.Set(namespaceKey(ns.id), mustEncode(&storagev1.NamespaceRecord{
+				Revision: ns.revision, Dropped: ns.dropped,
+			}))
+			ns.known, ns.changed = true, false
+		}
+	}
+}
+
+// firstDue is when the first timer of a namespace is due.
+type firstDue struct {
+	at    int64
+	found bool
+}
+
+// nextDues looks the touched namespaces' first timers up, in their order.
+func (a *applier) nextDues() []firstDue {
+	dues := make([]firstDue, len(a.touched))
+	for i, ns := range a.touched {
+		at, found := recipes.NextDue(a.tx.begin(a.batch, ns, recipes.Clock(a.shard.GetClockMs()), 0))
+		dues[i] = firstDue{at: int64(at), found: found}
+	}
+	return dues
+}
+
+// reset begins the next commit. The slices are not used again, because others
+// hold the events and results.
+func (a *applier) reset() {
+	for _, ns := range a.touched {
+		ns.touched = false
+	}
+	a.touched = a.touched[:0]
+	a.batch, a.events, a.dropped, a.outcomes, a.fresh, a.hash = nil, nil, nil, nil, nil, false
+}
