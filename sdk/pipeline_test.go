@@ -24,6 +24,8 @@ type nodeStream = connect.BidiStream[conclavev1.PipelineRequest, conclavev1.Pipe
 
 // fakePipe is a pipeline as a test wants it.
 type fakePipe struct {
+	conclavev1connect.UnimplementedPipelineServiceHandler
+
 	opened atomic.Int64
 	serve  func(ctx context.Context, stream *nodeStream) error
 }
