@@ -14,19 +14,24 @@ func (c *cohort) tell(ctx context.Context, page []*logv1.KVEvent, told int64) er
 	if len(ids) == 0 {
 		return errDeserted
 	}
-	send := func(m *conclavev1.WatchResponse) error { return c.send(ctx, ids, m) }
-	if len(page) == 0 {
-		return send(&conclavev1.WatchResponse{Revision: told})
+	if fitting(page) == len(page) { // nothing, or one message
+		encoded, err := c.pipe.encodings.encode(c.start.watchKind, page, told)
+		if err != nil {
+			return err
+		}
+		return c.send(ctx, ids, encoded)
 	}
-	return pack(page, told, send)
+	return pack(page, told, func(m *conclavev1.WatchResponse) error {
+		encoded, err := wire.Append(nil, m)
+		if err != nil {
+			return err
+		}
+		return c.send(ctx, ids, encoded)
+	})
 }
 
 // send puts a message into the newsbox and waits until it is on its way.
-func (c *cohort) send(ctx context.Context, ids []uint64, m *conclavev1.WatchResponse) error {
-	encoded, err := wire.Append(nil, m)
-	if err != nil {
-		return err
-	}
+func (c *cohort) send(ctx context.Context, ids []uint64, encoded []byte) error {
 	news := &conclavev1.WatchNews{WatchIds: ids, Response: encoded, Cost: uint64(len(encoded))}
 	c.charge(ids, news.GetCost())
 	if !c.pipe.out.put(news, c.taken) {
