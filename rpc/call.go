@@ -26,6 +26,8 @@ type core struct {
 	leaders  *leaders
 	// waits counts the calls that wait now.
 	waits prometheus.Gauge
+	// encodings are what all streams of watches share.
+	encodings encodings
 }
 
 // mutation is the part that all mutating requests share.

@@ -29,6 +29,10 @@
 //	       │                    └──────────────────┘
 //	       └── same request id again: the same ticket
 //
+// # Watches
+//
+// A watch of WatchService is a stream. WatchMany carries many: see watchPipe.
+//
 // # Drain
 //
 // Server.Drain ends streams and waits at once with reason SHUTTING_DOWN, so

@@ -18,7 +18,14 @@ const pollGrace = 20 * time.Millisecond
 type watchHandler struct{ *core }
 
 func (h watchHandler) Watch(ctx context.Context, req *conclavev1.WatchRequest, stream *connect.ServerStream[conclavev1.WatchResponse]) error {
-	err := asked(req, func(c *check) {
+	if err := checkWatch(req); err != nil {
+		return err
+	}
+	return h.watch(ctx, req, stream.Send)
+}
+
+func checkWatch(req *conclavev1.WatchRequest) error {
+	return asked(req, func(c *check) {
 		c.span(req.GetSpan())
 		c.revision("start_revision", req.GetStartRevision())
 		c.duration("progress_every", req.GetProgressEvery(), minProgress, maxProgress)
@@ -26,10 +33,6 @@ func (h watchHandler) Watch(ctx context.Context, req *conclavev1.WatchRequest, s
 			c.invalid("no_puts", "and no_deletes together leave nothing to watch")
 		}
 	})
-	if err != nil {
-		return err
-	}
-	return h.watch(ctx, req, stream.Send)
 }
 
 func (h watchHandler) watch(ctx context.Context, req *conclavev1.WatchRequest, send func(*conclavev1.WatchResponse) error) error {
@@ -39,15 +42,7 @@ func (h watchHandler) watch(ctx context.Context, req *conclavev1.WatchRequest, s
 	}
 	ctx, done := h.leaders.while(ctx, where.Shard)
 	defer done()
-	key, end := keyRange(req.GetSpan())
-	watcher, err := h.begin(ctx, where, feed.WatchRequest{
-		Key:           key,
-		RangeEnd:      end,
-		StartRevision: req.GetStartRevision(),
-		PrevKV:        req.GetPrevious(),
-		NoPut:         req.GetNoPuts(),
-		NoDelete:      req.GetNoDeletes(),
-	})
+	watcher, err := h.begin(ctx, where, feedRequest(req))
 	if err != nil {
 		return unanswered(ctx, err)
 	}
@@ -75,6 +70,18 @@ func (h watchHandler) watch(ctx context.Context, req *conclavev1.WatchRequest, s
 		if err != nil {
 			return err
 		}
+	}
+}
+
+func feedRequest(req *conclavev1.WatchRequest) feed.WatchRequest {
+	key, end := keyRange(req.GetSpan())
+	return feed.WatchRequest{
+		Key:           key,
+		RangeEnd:      end,
+		StartRevision: req.GetStartRevision(),
+		PrevKV:        req.GetPrevious(),
+		NoPut:         req.GetNoPuts(),
+		NoDelete:      req.GetNoDeletes(),
 	}
 }
 

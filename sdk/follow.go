@@ -6,17 +6,27 @@ import (
 	"connectrpc.com/connect"
 )
 
+// incoming is what a node streams. It ends with the context that it was opened
+// with.
+type incoming[Res any] interface {
+	Receive() bool
+	Msg() *Res
+	Err() error
+}
+
+var _ incoming[int] = (*connect.ServerStreamForClient[int])(nil)
+
 // follow is where all streams go through. It opens a stream, gives each message
 // to next, and opens it again at another node when it breaks, until ctx ends,
 // the service refuses, or next reports false. It returns the error to end with,
 // nil if next wanted the end.
 //
-// open is called before each attempt, so it can ask to resume where the messages
+// method opens a stream. open is called before each attempt, so it can ask to resume where the messages
 // so far have come to.
-func follow[Req, Res any](
+func follow[Req, Res any, S incoming[Res]](
 	ctx context.Context,
 	c *Client,
-	method func(*services, context.Context, *Req) (*connect.ServerStreamForClient[Res], error),
+	method func(*services, context.Context, *Req) (S, error),
 	open func() *Req,
 	next func(*Res) bool,
 ) error {
@@ -49,10 +59,10 @@ func follow[Req, Res any](
 }
 
 // receive follows one stream at one node. more is false when next wanted the end.
-func receive[Req, Res any](
+func receive[Req, Res any, S incoming[Res]](
 	ctx context.Context,
 	c *Client,
-	method func(*services, context.Context, *Req) (*connect.ServerStreamForClient[Res], error),
+	method func(*services, context.Context, *Req) (S, error),
 	req *Req,
 	next func(*Res) bool,
 ) (at *node, more bool, err error) {

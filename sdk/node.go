@@ -11,9 +11,10 @@ import (
 //
 // Unary calls share a stream: see pipeline. There are two of them, on
 // connections of their own: one for calls that are answered at once, one for
-// waits and renewals, which never queue behind the former. Streams share the
-// connection of the second: thousands of them need few sockets, and pings find a
-// dead peer.
+// waits and renewals, which never queue behind the former. Watches of keys share a
+// third stream: see watchPipe. It and all other streams are on the connection of
+// the second: thousands of them need few sockets, and pings find a dead
+// peer.
 //
 // Where the pipeline does not work, calls that are answered at once go over a
 // pool of HTTP/1.1 connections, which costs a quarter less than HTTP/2 in Go's

@@ -141,11 +141,7 @@ func (c *pipedCall) outcome(res response) error {
 	case connect.Code(c.reply.GetError().GetCode()) == connect.CodeUnimplemented:
 		return errNotPiped // the node is older; its own word on the call counts
 	}
-	told := c.reply.GetError()
-	if told.GetInfo().GetReason() != conclavev1.ErrorReason_ERROR_REASON_UNSPECIFIED {
-		return fromInfo(told.GetMessage(), told.GetInfo())
-	}
-	return connect.NewWireError(connect.Code(told.GetCode()), errors.New(told.GetMessage()))
+	return wireError(c.reply.GetError())
 }
 
 // ended is how a unary call says that its context has ended.

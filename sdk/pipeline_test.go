@@ -22,10 +22,27 @@ import (
 // nodeStream is a stream as a node has it.
 type nodeStream = connect.BidiStream[conclavev1.PipelineRequest, conclavev1.PipelineResponse]
 
+// watchesStream is a stream of watches as a node has it.
+type watchesStream = connect.BidiStream[conclavev1.WatchManyRequest, conclavev1.WatchManyResponse]
+
 // fakePipe is a pipeline as a test wants it.
 type fakePipe struct {
+	conclavev1connect.UnimplementedPipelineServiceHandler
+
 	opened atomic.Int64
 	serve  func(ctx context.Context, stream *nodeStream) error
+	watch  func(ctx context.Context, stream *watchesStream) error
+}
+
+// WatchMany greets before the test has its way.
+func (f *fakePipe) WatchMany(ctx context.Context, stream *watchesStream) error {
+	if f.watch == nil {
+		return f.UnimplementedPipelineServiceHandler.WatchMany(ctx, stream)
+	}
+	if err := stream.Send(&conclavev1.WatchManyResponse{}); err != nil {
+		return err
+	}
+	return f.watch(ctx, stream)
 }
 
 func (f *fakePipe) Pipeline(ctx context.Context, stream *nodeStream) error {

@@ -36,7 +36,8 @@ type services struct {
 	conclavev1connect.RegistryServiceClient
 	conclavev1connect.WatchServiceClient
 
-	piped bool // unary calls go through a pipeline
+	piped   bool       // unary calls go through a pipeline
+	watches *watchPipe // of all watches of keys; nil: each has a stream
 }
 
 // connections are the sockets of a client to all of its nodes, and what runs on
@@ -113,6 +114,7 @@ func (c *connections) dial(url string) *node {
 	if !c.unary {
 		n.quick = n.quick.pipelined(newPipeline(newPipelineClient(c.bulk, url), c))
 		n.long = n.long.pipelined(newPipeline(newPipelineClient(c.long, url), c))
+		n.long.watches = newWatchPipe(newPipelineClient(c.long, url), c)
 	}
 	return n
 }

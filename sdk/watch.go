@@ -38,7 +38,8 @@ func (t EventType) String() string {
 }
 
 // Event is one change of one key. Changes of one transaction have one revision
-// and follow each other.
+// and follow each other. All watches of a client that tell a change share its
+// values: do not write to KV.Value and Previous.
 type Event struct {
 	Type EventType
 	// Revision is that of the change; for EventProgress the one up to which
@@ -96,8 +97,8 @@ func (c *Client) Watch(ctx context.Context, key string, opts ...WatchOption) ite
 		for _, opt := range opts {
 			opt.applyWatch(w)
 		}
-		err := follow(ctx, c, (*services).Watch, w.open, func(res *conclavev1.WatchResponse) bool {
-			return w.tell(res, yield)
+		err := follow(ctx, c, (*services).watchKeys, w.open, func(n *watchNews) bool {
+			return w.tell(n, yield)
 		})
 		if err != nil {
 			yield(Event{}, during(err, "watch %q", key))
@@ -114,6 +115,19 @@ type watch struct {
 	partial  int64 // the revision that is told in part
 	told     int   // how many of its changes are
 	skipping int   // how many of them are still to be skipped
+
+	bookmark int64 // the latest that there was
+}
+
+// watchNews is one message to a watch, or to several that share it.
+type watchNews struct {
+	events   []Event
+	revision int64
+	cost     uint64
+}
+
+func newsFrom(res *conclavev1.WatchResponse) *watchNews {
+	return &watchNews{events: each(res.GetEvents(), eventFrom), revision: res.GetRevision()}
 }
 
 // open resumes where the messages so far have come to.
@@ -123,9 +137,12 @@ func (w *watch) open() *conclavev1.WatchRequest {
 }
 
 // tell yields what is new in a message.
-func (w *watch) tell(res *conclavev1.WatchResponse, yield func(Event, error) bool) bool {
-	for _, change := range res.GetEvents() {
-		revision := change.GetKv().GetModRevision()
+func (w *watch) tell(n *watchNews, yield func(Event, error) bool) bool {
+	for i := range n.events {
+		revision := int64(n.events[i].Revision)
+		if revision < w.req.GetStartRevision() {
+			continue // another watch wanted it
+		}
 		if revision != w.partial {
 			w.partial, w.told, w.skipping = revision, 0, 0
 		}
@@ -134,18 +151,19 @@ func (w *watch) tell(res *conclavev1.WatchResponse, yield func(Event, error) boo
 			continue
 		}
 		w.told++
-		if !yield(eventFrom(change), nil) {
+		if !yield(n.events[i], nil) {
 			return false
 		}
 	}
-	if next := res.GetRevision() + 1; next > w.req.GetStartRevision() {
+	if next := n.revision + 1; next > w.req.GetStartRevision() {
 		w.req.StartRevision = next
 	}
-	if res.GetRevision() >= w.partial {
+	if n.revision >= w.partial {
 		w.told = 0
 	}
-	if len(res.GetEvents()) == 0 && w.req.GetProgressEvery() != nil {
-		return yield(Event{Type: EventProgress, Revision: Revision(res.GetRevision())}, nil)
+	w.bookmark = max(w.bookmark, n.revision)
+	if len(n.events) == 0 && w.req.GetProgressEvery() != nil {
+		return yield(Event{Type: EventProgress, Revision: Revision(w.bookmark)}, nil)
 	}
 	return true
 }

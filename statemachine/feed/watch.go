@@ -123,6 +123,22 @@ func (w *Watcher) Next(ctx context.Context) (WatchBatch, error) {
 	}
 }
 
+// CatchUp reads the next part of the history that the watcher still needs, and
+// waits for nothing new. It says whether the watcher has caught up: then there
+// are no events, and Next goes on.
+func (w *Watcher) CatchUp() (batch WatchBatch, caughtUp bool, err error) {
+	for !w.following {
+		events, err := w.step(context.Background())
+		if err != nil {
+			return WatchBatch{}, false, err
+		}
+		if len(events) > 0 {
+			return WatchBatch{Events: events, Revision: w.seen}, false, nil
+		}
+	}
+	return WatchBatch{Revision: w.seen}, w.next <= w.seen+1, nil
+}
+
 // Progress returns the revision up to which the watcher has delivered
 // everything: a bookmark, from which the watch can be resumed at + 1.
 func (w *Watcher) Progress() int64 {

@@ -453,6 +453,243 @@ func (x *Reply) GetError() *CallError {
 	return nil
 }
 
+type WatchManyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Calls         []*WatchCall           `protobuf:"bytes,1,rep,name=calls,proto3" json:"calls,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchManyRequest) Reset() {
+	*x = WatchManyRequest{}
+	mi := &file_conclave_v1_pipeline_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchManyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchManyRequest) ProtoMessage() {}
+
+func (x *WatchManyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_conclave_v1_pipeline_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchManyRequest.ProtoReflect.Descriptor instead.
+func (*WatchManyRequest) Descriptor() ([]byte, []int) {
+	return file_conclave_v1_pipeline_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *WatchManyRequest) GetCalls() []*WatchCall {
+	if x != nil {
+		return x.Calls
+	}
+	return nil
+}
+
+// WatchCall begins a watch, ends it, or makes room for more of it.
+type WatchCall struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Chosen by the caller; not that of another watch of the stream, not even of
+	// one that has ended.
+	WatchId uint64 `protobuf:"varint,1,opt,name=watch_id,json=watchId,proto3" json:"watch_id,omitempty"`
+	// Begins the watch.
+	Watch *WatchRequest `protobuf:"bytes,2,opt,name=watch,proto3" json:"watch,omitempty"`
+	// Ends it. What is on its way may still arrive.
+	Cancel bool `protobuf:"varint,3,opt,name=cancel,proto3" json:"cancel,omitempty"`
+	// The caller is done with so many more bytes of news, as their cost counts
+	// them. A watch that has 1 MiB of news which the caller is not done with is
+	// told nothing more until it is: say so at the latest every 256 KiB.
+	Done          uint64 `protobuf:"varint,4,opt,name=done,proto3" json:"done,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchCall) Reset() {
+	*x = WatchCall{}
+	mi := &file_conclave_v1_pipeline_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchCall) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchCall) ProtoMessage() {}
+
+func (x *WatchCall) ProtoReflect() protoreflect.Message {
+	mi := &file_conclave_v1_pipeline_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchCall.ProtoReflect.Descriptor instead.
+func (*WatchCall) Descriptor() ([]byte, []int) {
+	return file_conclave_v1_pipeline_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *WatchCall) GetWatchId() uint64 {
+	if x != nil {
+		return x.WatchId
+	}
+	return 0
+}
+
+func (x *WatchCall) GetWatch() *WatchRequest {
+	if x != nil {
+		return x.Watch
+	}
+	return nil
+}
+
+func (x *WatchCall) GetCancel() bool {
+	if x != nil {
+		return x.Cancel
+	}
+	return false
+}
+
+func (x *WatchCall) GetDone() uint64 {
+	if x != nil {
+		return x.Done
+	}
+	return 0
+}
+
+type WatchManyResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	News          []*WatchNews           `protobuf:"bytes,1,rep,name=news,proto3" json:"news,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchManyResponse) Reset() {
+	*x = WatchManyResponse{}
+	mi := &file_conclave_v1_pipeline_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchManyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchManyResponse) ProtoMessage() {}
+
+func (x *WatchManyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_conclave_v1_pipeline_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchManyResponse.ProtoReflect.Descriptor instead.
+func (*WatchManyResponse) Descriptor() ([]byte, []int) {
+	return file_conclave_v1_pipeline_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *WatchManyResponse) GetNews() []*WatchNews {
+	if x != nil {
+		return x.News
+	}
+	return nil
+}
+
+// WatchNews is what some watches of the stream are told alike.
+type WatchNews struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	WatchIds []uint64               `protobuf:"varint,1,rep,packed,name=watch_ids,json=watchIds,proto3" json:"watch_ids,omitempty"`
+	// The encoded WatchResponse, unless there is an error. It may contain changes
+	// before a watch's start_revision, or that it was told already: in a message
+	// before this one whose revision is theirs or later. The caller drops them.
+	Response []byte `protobuf:"bytes,2,opt,name=response,proto3" json:"response,omitempty"`
+	// The watches have ended.
+	Error         *CallError `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
+	Cost          uint64     `protobuf:"varint,4,opt,name=cost,proto3" json:"cost,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchNews) Reset() {
+	*x = WatchNews{}
+	mi := &file_conclave_v1_pipeline_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchNews) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchNews) ProtoMessage() {}
+
+func (x *WatchNews) ProtoReflect() protoreflect.Message {
+	mi := &file_conclave_v1_pipeline_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchNews.ProtoReflect.Descriptor instead.
+func (*WatchNews) Descriptor() ([]byte, []int) {
+	return file_conclave_v1_pipeline_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *WatchNews) GetWatchIds() []uint64 {
+	if x != nil {
+		return x.WatchIds
+	}
+	return nil
+}
+
+func (x *WatchNews) GetResponse() []byte {
+	if x != nil {
+		return x.Response
+	}
+	return nil
+}
+
+func (x *WatchNews) GetError() *CallError {
+	if x != nil {
+		return x.Error
+	}
+	return nil
+}
+
+func (x *WatchNews) GetCost() uint64 {
+	if x != nil {
+		return x.Cost
+	}
+	return 0
+}
+
 // CallError is the error that the unary call would have failed with.
 type CallError struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -466,7 +703,7 @@ type CallError struct {
 
 func (x *CallError) Reset() {
 	*x = CallError{}
-	mi := &file_conclave_v1_pipeline_proto_msgTypes[4]
+	mi := &file_conclave_v1_pipeline_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -478,7 +715,7 @@ func (x *CallError) String() string {
 func (*CallError) ProtoMessage() {}
 
 func (x *CallError) ProtoReflect() protoreflect.Message {
-	mi := &file_conclave_v1_pipeline_proto_msgTypes[4]
+	mi := &file_conclave_v1_pipeline_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -491,7 +728,7 @@ func (x *CallError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CallError.ProtoReflect.Descriptor instead.
 func (*CallError) Descriptor() ([]byte, []int) {
-	return file_conclave_v1_pipeline_proto_rawDescGZIP(), []int{4}
+	return file_conclave_v1_pipeline_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *CallError) GetCode() uint32 {
@@ -519,7 +756,7 @@ var File_conclave_v1_pipeline_proto protoreflect.FileDescriptor
 
 const file_conclave_v1_pipeline_proto_rawDesc = "" +
 	"\n" +
-	"\x1aconclave/v1/pipeline.proto\x12\vconclave.v1\x1a\x18conclave/v1/errors.proto\":\n" +
+	"\x1aconclave/v1/pipeline.proto\x12\vconclave.v1\x1a\x18conclave/v1/errors.proto\x1a\x17conclave/v1/watch.proto\":\n" +
 	"\x0fPipelineRequest\x12'\n" +
 	"\x05calls\x18\x01 \x03(\v2\x11.conclave.v1.CallR\x05calls\"\xa6\x01\n" +
 	"\x04Call\x12\x17\n" +
@@ -534,7 +771,21 @@ const file_conclave_v1_pipeline_proto_rawDesc = "" +
 	"\x05Reply\x12\x17\n" +
 	"\acall_id\x18\x01 \x01(\x04R\x06callId\x12\x1a\n" +
 	"\bresponse\x18\x02 \x01(\fR\bresponse\x12,\n" +
-	"\x05error\x18\x03 \x01(\v2\x16.conclave.v1.CallErrorR\x05error\"e\n" +
+	"\x05error\x18\x03 \x01(\v2\x16.conclave.v1.CallErrorR\x05error\"@\n" +
+	"\x10WatchManyRequest\x12,\n" +
+	"\x05calls\x18\x01 \x03(\v2\x16.conclave.v1.WatchCallR\x05calls\"\x83\x01\n" +
+	"\tWatchCall\x12\x19\n" +
+	"\bwatch_id\x18\x01 \x01(\x04R\awatchId\x12/\n" +
+	"\x05watch\x18\x02 \x01(\v2\x19.conclave.v1.WatchRequestR\x05watch\x12\x16\n" +
+	"\x06cancel\x18\x03 \x01(\bR\x06cancel\x12\x12\n" +
+	"\x04done\x18\x04 \x01(\x04R\x04done\"?\n" +
+	"\x11WatchManyResponse\x12*\n" +
+	"\x04news\x18\x01 \x03(\v2\x16.conclave.v1.WatchNewsR\x04news\"\x86\x01\n" +
+	"\tWatchNews\x12\x1b\n" +
+	"\twatch_ids\x18\x01 \x03(\x04R\bwatchIds\x12\x1a\n" +
+	"\bresponse\x18\x02 \x01(\fR\bresponse\x12,\n" +
+	"\x05error\x18\x03 \x01(\v2\x16.conclave.v1.CallErrorR\x05error\x12\x12\n" +
+	"\x04cost\x18\x04 \x01(\x04R\x04cost\"e\n" +
 	"\tCallError\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\rR\x04code\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12*\n" +
@@ -592,9 +843,10 @@ const file_conclave_v1_pipeline_proto_rawDesc = "" +
 	"\x1dPROCEDURE_CLUSTER_MOVE_LEADER\x10R\x12$\n" +
 	" PROCEDURE_CLUSTER_REPLACE_MEMBER\x10S\x12$\n" +
 	" PROCEDURE_CLUSTER_COMPARE_HASHES\x10T\x12\x1e\n" +
-	"\x1aPROCEDURE_WATCH_POLL_WATCH\x10Z2^\n" +
+	"\x1aPROCEDURE_WATCH_POLL_WATCH\x10Z2\xae\x01\n" +
 	"\x0fPipelineService\x12K\n" +
-	"\bPipeline\x12\x1c.conclave.v1.PipelineRequest\x1a\x1d.conclave.v1.PipelineResponse(\x010\x01B\xae\x01\n" +
+	"\bPipeline\x12\x1c.conclave.v1.PipelineRequest\x1a\x1d.conclave.v1.PipelineResponse(\x010\x01\x12N\n" +
+	"\tWatchMany\x12\x1d.conclave.v1.WatchManyRequest\x1a\x1e.conclave.v1.WatchManyResponse(\x010\x01B\xae\x01\n" +
 	"\x0fcom.conclave.v1B\rPipelineProtoP\x01Z?github.com/conclavehq/conclave/proto/gen/conclave/v1;conclavev1\xa2\x02\x03CXX\xaa\x02\vConclave.V1\xca\x02\vConclave\\V1\xe2\x02\x17Conclave\\V1\\GPBMetadata\xea\x02\fConclave::V1b\x06proto3"
 
 var (
@@ -610,29 +862,40 @@ func file_conclave_v1_pipeline_proto_rawDescGZIP() []byte {
 }
 
 var file_conclave_v1_pipeline_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_conclave_v1_pipeline_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_conclave_v1_pipeline_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_conclave_v1_pipeline_proto_goTypes = []any{
-	(Procedure)(0),           // 0: conclave.v1.Procedure
-	(*PipelineRequest)(nil),  // 1: conclave.v1.PipelineRequest
-	(*Call)(nil),             // 2: conclave.v1.Call
-	(*PipelineResponse)(nil), // 3: conclave.v1.PipelineResponse
-	(*Reply)(nil),            // 4: conclave.v1.Reply
-	(*CallError)(nil),        // 5: conclave.v1.CallError
-	(*ErrorInfo)(nil),        // 6: conclave.v1.ErrorInfo
+	(Procedure)(0),            // 0: conclave.v1.Procedure
+	(*PipelineRequest)(nil),   // 1: conclave.v1.PipelineRequest
+	(*Call)(nil),              // 2: conclave.v1.Call
+	(*PipelineResponse)(nil),  // 3: conclave.v1.PipelineResponse
+	(*Reply)(nil),             // 4: conclave.v1.Reply
+	(*WatchManyRequest)(nil),  // 5: conclave.v1.WatchManyRequest
+	(*WatchCall)(nil),         // 6: conclave.v1.WatchCall
+	(*WatchManyResponse)(nil), // 7: conclave.v1.WatchManyResponse
+	(*WatchNews)(nil),         // 8: conclave.v1.WatchNews
+	(*CallError)(nil),         // 9: conclave.v1.CallError
+	(*WatchRequest)(nil),      // 10: conclave.v1.WatchRequest
+	(*ErrorInfo)(nil),         // 11: conclave.v1.ErrorInfo
 }
 var file_conclave_v1_pipeline_proto_depIdxs = []int32{
-	2, // 0: conclave.v1.PipelineRequest.calls:type_name -> conclave.v1.Call
-	0, // 1: conclave.v1.Call.procedure:type_name -> conclave.v1.Procedure
-	4, // 2: conclave.v1.PipelineResponse.replies:type_name -> conclave.v1.Reply
-	5, // 3: conclave.v1.Reply.error:type_name -> conclave.v1.CallError
-	6, // 4: conclave.v1.CallError.info:type_name -> conclave.v1.ErrorInfo
-	1, // 5: conclave.v1.PipelineService.Pipeline:input_type -> conclave.v1.PipelineRequest
-	3, // 6: conclave.v1.PipelineService.Pipeline:output_type -> conclave.v1.PipelineResponse
-	6, // [6:7] is the sub-list for method output_type
-	5, // [5:6] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	2,  // 0: conclave.v1.PipelineRequest.calls:type_name -> conclave.v1.Call
+	0,  // 1: conclave.v1.Call.procedure:type_name -> conclave.v1.Procedure
+	4,  // 2: conclave.v1.PipelineResponse.replies:type_name -> conclave.v1.Reply
+	9,  // 3: conclave.v1.Reply.error:type_name -> conclave.v1.CallError
+	6,  // 4: conclave.v1.WatchManyRequest.calls:type_name -> conclave.v1.WatchCall
+	10, // 5: conclave.v1.WatchCall.watch:type_name -> conclave.v1.WatchRequest
+	8,  // 6: conclave.v1.WatchManyResponse.news:type_name -> conclave.v1.WatchNews
+	9,  // 7: conclave.v1.WatchNews.error:type_name -> conclave.v1.CallError
+	11, // 8: conclave.v1.CallError.info:type_name -> conclave.v1.ErrorInfo
+	1,  // 9: conclave.v1.PipelineService.Pipeline:input_type -> conclave.v1.PipelineRequest
+	5,  // 10: conclave.v1.PipelineService.WatchMany:input_type -> conclave.v1.WatchManyRequest
+	3,  // 11: conclave.v1.PipelineService.Pipeline:output_type -> conclave.v1.PipelineResponse
+	7,  // 12: conclave.v1.PipelineService.WatchMany:output_type -> conclave.v1.WatchManyResponse
+	11, // [11:13] is the sub-list for method output_type
+	9,  // [9:11] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_conclave_v1_pipeline_proto_init() }
@@ -641,13 +904,14 @@ func file_conclave_v1_pipeline_proto_init() {
 		return
 	}
 	file_conclave_v1_errors_proto_init()
+	file_conclave_v1_watch_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_conclave_v1_pipeline_proto_rawDesc), len(file_conclave_v1_pipeline_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   5,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

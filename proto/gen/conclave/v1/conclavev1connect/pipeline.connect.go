@@ -36,6 +36,9 @@ const (
 	// PipelineServicePipelineProcedure is the fully-qualified name of the PipelineService's Pipeline
 	// RPC.
 	PipelineServicePipelineProcedure = "/conclave.v1.PipelineService/Pipeline"
+	// PipelineServiceWatchManyProcedure is the fully-qualified name of the PipelineService's WatchMany
+	// RPC.
+	PipelineServiceWatchManyProcedure = "/conclave.v1.PipelineService/WatchMany"
 )
 
 // PipelineServiceClient is a client for the conclave.v1.PipelineService service.
@@ -45,6 +48,10 @@ type PipelineServiceClient interface {
 	// no answer when the stream ends may have been carried out; sending it again
 	// with its request_id is safe.
 	Pipeline(context.Context) (*connect.BidiStreamForClientSimple[v1.PipelineRequest, v1.PipelineResponse], error)
+	// WatchMany carries many watches over one stream, each as WatchService.Watch
+	// tells it. What several of them have to be told alike is sent once. The
+	// first message is empty, as Pipeline's is.
+	WatchMany(context.Context) (*connect.BidiStreamForClientSimple[v1.WatchManyRequest, v1.WatchManyResponse], error)
 }
 
 // NewPipelineServiceClient constructs a client for the conclave.v1.PipelineService service. By
@@ -64,17 +71,29 @@ func NewPipelineServiceClient(httpClient connect.HTTPClient, baseURL string, opt
 			connect.WithSchema(pipelineServiceMethods.ByName("Pipeline")),
 			connect.WithClientOptions(opts...),
 		),
+		watchMany: connect.NewClient[v1.WatchManyRequest, v1.WatchManyResponse](
+			httpClient,
+			baseURL+PipelineServiceWatchManyProcedure,
+			connect.WithSchema(pipelineServiceMethods.ByName("WatchMany")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // pipelineServiceClient implements PipelineServiceClient.
 type pipelineServiceClient struct {
-	pipeline *connect.Client[v1.PipelineRequest, v1.PipelineResponse]
+	pipeline  *connect.Client[v1.PipelineRequest, v1.PipelineResponse]
+	watchMany *connect.Client[v1.WatchManyRequest, v1.WatchManyResponse]
 }
 
 // Pipeline calls conclave.v1.PipelineService.Pipeline.
 func (c *pipelineServiceClient) Pipeline(ctx context.Context) (*connect.BidiStreamForClientSimple[v1.PipelineRequest, v1.PipelineResponse], error) {
 	return c.pipeline.CallBidiStreamSimple(ctx)
+}
+
+// WatchMany calls conclave.v1.PipelineService.WatchMany.
+func (c *pipelineServiceClient) WatchMany(ctx context.Context) (*connect.BidiStreamForClientSimple[v1.WatchManyRequest, v1.WatchManyResponse], error) {
+	return c.watchMany.CallBidiStreamSimple(ctx)
 }
 
 // PipelineServiceHandler is an implementation of the conclave.v1.PipelineService service.
@@ -84,6 +103,10 @@ type PipelineServiceHandler interface {
 	// no answer when the stream ends may have been carried out; sending it again
 	// with its request_id is safe.
 	Pipeline(context.Context, *connect.BidiStream[v1.PipelineRequest, v1.PipelineResponse]) error
+	// WatchMany carries many watches over one stream, each as WatchService.Watch
+	// tells it. What several of them have to be told alike is sent once. The
+	// first message is empty, as Pipeline's is.
+	WatchMany(context.Context, *connect.BidiStream[v1.WatchManyRequest, v1.WatchManyResponse]) error
 }
 
 // NewPipelineServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -99,10 +122,18 @@ func NewPipelineServiceHandler(svc PipelineServiceHandler, opts ...connect.Handl
 		connect.WithSchema(pipelineServiceMethods.ByName("Pipeline")),
 		connect.WithHandlerOptions(opts...),
 	)
+	pipelineServiceWatchManyHandler := connect.NewBidiStreamHandler(
+		PipelineServiceWatchManyProcedure,
+		svc.WatchMany,
+		connect.WithSchema(pipelineServiceMethods.ByName("WatchMany")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/conclave.v1.PipelineService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case PipelineServicePipelineProcedure:
 			pipelineServicePipelineHandler.ServeHTTP(w, r)
+		case PipelineServiceWatchManyProcedure:
+			pipelineServiceWatchManyHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -114,4 +145,8 @@ type UnimplementedPipelineServiceHandler struct{}
 
 func (UnimplementedPipelineServiceHandler) Pipeline(context.Context, *connect.BidiStream[v1.PipelineRequest, v1.PipelineResponse]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("conclave.v1.PipelineService.Pipeline is not implemented"))
+}
+
+func (UnimplementedPipelineServiceHandler) WatchMany(context.Context, *connect.BidiStream[v1.WatchManyRequest, v1.WatchManyResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("conclave.v1.PipelineService.WatchMany is not implemented"))
 }
