@@ -11,6 +11,7 @@ import (
 	"github.com/lni/dragonboat/v4/raftio"
 	dbsm "github.com/lni/dragonboat/v4/statemachine"
 
+	"github.com/conclavehq/conclave/cluster/logfile"
 	"github.com/conclavehq/conclave/cluster/transport"
 )
 
@@ -99,7 +100,7 @@ func (c *Cluster) openRaft() (err error) {
 func (c *Cluster) hostConfig(factory *transport.Factory) config.NodeHostConfig {
 	logDB := config.GetTinyMemLogDBConfig()
 	logDB.Shards = logDBShards
-	logDB.KVWriteBufferSize = 32 << 20
+	logDB.KVWriteBufferSize = logfile.BufferBytes
 	return config.NodeHostConfig{
 		DeploymentID:        c.id.ClusterID,
 		NodeHostID:          nodeHostID(c.id.ClusterID, c.id.Name, c.id.Generation),

@@ -1,0 +1,56 @@
+// Package logfile gives the files of the Raft log their full size when they are
+// made.
+//
+// To write into a file that has its size already changes nothing about the file
+// itself, so the sync that follows is mostly one write to the disk; the size of a
+// file that grows goes through the file system's journal as well, each time. Pebble
+// reserves the room by itself but leaves the size alone, and it writes into used
+// files again: without this package the first use of each file would be slow, with
+// it the disk holds no more.
+//
+// Pebble takes zeros at the end of the last file for the end of the log, as it takes
+// what is left in a file that is used again. Earlier files end with a mark.
+package logfile
+
+import (
+	"path/filepath"
+	"strings"
+
+	"github.com/cockroachdb/pebble/vfs"
+)
+
+// BufferBytes is how much of the log is in one file of it, and in one table in
+// memory.
+const BufferBytes = 32 << 20
+
+// fileBytes is the size that a file begins with: what Pebble reserves for it, a
+// tenth more than the table. Few grow beyond it.
+const fileBytes = BufferBytes + BufferBytes/10
+
+// logDir begins the name of the directory in which Dragonboat keeps the log.
+const logDir = "logdb-"
+
+// Dragonboat opens the log with the default file system of its version of Pebble,
+// and panics when it is given one of ours. So the default is what has to change; by
+// the time that anything uses it, it has.
+func init() { vfs.Default = fileSystem{vfs.Default} }
+
+// fileSystem differs from the one inside only in how it makes files of the log.
+type fileSystem struct{ vfs.FS }
+
+// Create implements vfs.FS.
+func (f fileSystem) Create(name string) (vfs.File, error) {
+	file, err := f.FS.Create(name)
+	if err != nil || !isLog(name) {
+		return file, err
+	}
+	if open, ok := file.(interface{ Fd() uintptr }); ok {
+		reserve(open.Fd(), fileBytes)
+	}
+	return file, nil
+}
+
+func isLog(name string) bool {
+	dir, file := filepath.Split(name)
+	return filepath.Ext(file) == ".log" && strings.HasPrefix(filepath.Base(dir), logDir)
+}

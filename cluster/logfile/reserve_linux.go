@@ -1,0 +1,11 @@
+package logfile
+
+import "syscall"
+
+// reserve extends a new file with zeros. Where there is no room, or where the file
+// system cannot do it, the file stays empty and grows when it is written.
+func reserve(fd uintptr, size int64) {
+	if err := syscall.Fallocate(int(fd), 0, 0, size); err != nil {
+		_ = syscall.Ftruncate(int(fd), 0) // some have taken what there was
+	}
+}
