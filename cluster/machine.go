@@ -52,6 +52,8 @@ type MachineConfig struct {
 	// Existing says that Dir has held a state before. A machine that finds none
 	// has lost it, and must not begin a new one (promise S2).
 	Existing bool
+	// SyncEvery is after how many log entries Sync is called, about.
+	SyncEvery uint64
 	// Results must be called for every applied batch, in log order, after its
 	// changes can be read and before Update returns.
 	Results func(batchID uint64, results []*logv1.Result)

@@ -33,6 +33,11 @@ type DB struct {
 	// hotRecords is the size of hot after the last commit, for metrics.
 	hotRecords atomic.Int64
 
+	// syncing is held while commits become durable, and unsynced is false when
+	// all of them are.
+	syncing  sync.Mutex
+	unsynced atomic.Bool
+
 	mu struct {
 		sync.Mutex
 		closed bool
@@ -43,7 +48,8 @@ type DB struct {
 }
 
 // Open opens the store in dir, making it if there is none, and loads the hot
-// tables. Derived tables are empty; the owner rebuilds them.
+// tables. Derived tables are empty; the owner rebuilds them. After a crash the state
+// is that of the last flush; the owner brings it up to date.
 func Open(dir string, opts Options) (*DB, error) {
 	po, log := opts.pebbleOptions()
 	w := witness{fs: po.FS, dir: dir}
@@ -65,8 +71,8 @@ func Open(dir string, opts Options) (*DB, error) {
 	return d, nil
 }
 
-// Close waits until every View is closed, and closes the files. The batch that
-// was open, if any, is lost. Closing twice is an error.
+// Close makes every commit durable, waits until every View is closed, and closes
+// the files. The batch that was open, if any, is lost. Closing twice is an error.
 func (d *DB) Close() error {
 	d.mu.Lock()
 	closed := d.mu.closed
@@ -76,22 +82,60 @@ func (d *DB) Close() error {
 		return ErrClosed
 	}
 	d.views.Wait()
-	if err := d.pebble.Close(); err != nil {
+	if err := errors.Join(d.flush(), d.pebble.Close()); err != nil {
 		return fmt.Errorf("store: close: %w", err)
 	}
 	return nil
 }
 
-// Sync makes every commit so far durable.
+// Abandon is Close without making anything durable, for a DB whose files nobody
+// will open again.
+func (d *DB) Abandon() error {
+	d.unsynced.Store(false)
+	return d.Close()
+}
+
+// Sync makes every commit so far durable: it writes what is in memory alone into a
+// table and waits for the disk.
 func (d *DB) Sync() error {
 	if err := d.acquire(); err != nil {
 		return err
 	}
 	defer d.views.Done()
-	if err := d.pebble.LogData(nil, pebble.Sync); err != nil {
+	if err := d.flush(); err != nil {
 		return fmt.Errorf("store: sync: %w", err)
 	}
 	return nil
+}
+
+// BeginSync begins to make every commit so far durable and does not wait, so that a
+// Sync soon afterwards has little to do.
+func (d *DB) BeginSync() error {
+	if err := d.acquire(); err != nil {
+		return err
+	}
+	defer d.views.Done()
+	if _, err := d.pebble.AsyncFlush(); err != nil {
+		return fmt.Errorf("store: sync: %w", err)
+	}
+	return nil
+}
+
+// flush makes every commit so far durable, the witness included.
+func (d *DB) flush() error {
+	d.syncing.Lock()
+	defer d.syncing.Unlock()
+	if !d.unsynced.Swap(false) {
+		return nil
+	}
+	err := d.pebble.Flush() // a flush that fails ends the process
+	if err == nil {
+		err = d.noteManifest()
+	}
+	if err != nil {
+		d.unsynced.Store(true)
+	}
+	return err
 }
 
 // noteManifest puts on record how far the manifest has come, if it has moved.
