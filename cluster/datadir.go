@@ -15,6 +15,7 @@ import (
 //	LOCK          held by the process that uses the directory
 //	raft/         Dragonboat's: the Raft log of all shards
 //	sm/S-R/       the state machine of replica R of shard S
+//	sm/S-R.applied  how far it has come (applied.go)
 const (
 	raftDir = "raft"
 	smDir   = "sm"

@@ -52,6 +52,8 @@ type MachineConfig struct {
 	// Existing says that Dir has held a state before. A machine that finds none
 	// has lost it, and must not begin a new one (promise S2).
 	Existing bool
+	// SyncEvery is after how many log entries Sync is called, about.
+	SyncEvery uint64
 	// Results must be called for every applied batch, in log order, after its
 	// changes can be read and before Update returns.
 	Results func(batchID uint64, results []*logv1.Result)
@@ -68,6 +70,8 @@ type hosted struct {
 	opened    chan struct{}
 	openIndex uint64
 	openErr   error
+	// mark is there before Open, and nil when the replica was not started.
+	mark *appliedMark
 
 	close sync.Once
 }
@@ -91,6 +95,15 @@ func (h *hosted) Open(stop <-chan struct{}) (uint64, error) {
 	return index, nil
 }
 
+// Update notes how far it came.
+func (h *hosted) Update(entries []dbsm.Entry) ([]dbsm.Entry, error) {
+	out, err := h.Machine.Update(entries)
+	if err == nil && len(entries) > 0 {
+		err = h.mark.set(entries[len(entries)-1].Index)
+	}
+	return out, err
+}
+
 // RecoverFromSnapshot jumps over log entries, so batches of this node that are
 // still undecided may have been among them.
 func (h *hosted) RecoverFromSnapshot(r io.Reader, stop <-chan struct{}) error {
@@ -102,6 +115,11 @@ func (h *hosted) RecoverFromSnapshot(r io.Reader, stop <-chan struct{}) error {
 // Close is safe to call again: Dragonboat does not promise to call it at all.
 func (h *hosted) Close() error {
 	var err error
-	h.close.Do(func() { err = h.Machine.Close() })
+	h.close.Do(func() {
+		err = h.Machine.Close()
+		if h.mark != nil {
+			err = errors.Join(err, h.mark.close())
+		}
+	})
 	return err
 }

@@ -139,7 +139,12 @@ func (c *Cluster) startReplica(ctx context.Context, s *shard) error {
 			members[uint64(i+1)] = nodeHostID(c.id.ClusterID, name, 1)
 		}
 	}
-	err := c.raft.StartOnDiskReplica(members, join,
+	mark, err := openMark(machineDir(c.cfg.Dir, s.id, s.replica) + ".applied")
+	if err != nil {
+		return fmt.Errorf("cannot open the state of shard %d: %w", s.id, err)
+	}
+	s.machine.mark = mark
+	err = c.raft.StartOnDiskReplica(members, join,
 		func(uint64, uint64) dbsm.IOnDiskStateMachine { return s.machine },
 		config.Config{
 			ShardID: s.id, ReplicaID: s.replica,
@@ -167,16 +172,17 @@ func (c *Cluster) startReplica(ctx context.Context, s *shard) error {
 
 // checkLog finds out whether the Raft log lost its end, as it does when the file
 // that was written last is damaged: the engine takes that for a write that a
-// crash cut short. Nothing is applied that is not in the log, so a state that is
-// ahead of the log proves it (promise S2).
+// crash cut short. Nothing is applied that is not in the log, so a state or a mark
+// that is ahead of the log proves it (promise S2).
 func (c *Cluster) checkLog(s *shard) error {
 	reader, err := c.raft.GetLogReader(s.id)
 	if err != nil {
 		return fmt.Errorf("cannot read the Raft log of shard %d: %w", s.id, err)
 	}
-	if _, last := reader.GetRange(); last < s.machine.openIndex {
+	applied := max(s.machine.openIndex, s.machine.mark.found)
+	if _, last := reader.GetRange(); last < applied {
 		return c.id.lost(fmt.Sprintf("the Raft log in %s ends at entry %d of shard %d, whose state has come to entry %d",
-			c.cfg.Dir, last, s.id, s.machine.openIndex))
+			c.cfg.Dir, last, s.id, applied))
 	}
 	return nil
 }

@@ -65,7 +65,8 @@ func newShard(id, replica uint64, alone bool, cfg *Config, dir string, existing 
 		return moved
 	})
 	s.machine = newHosted(cfg.NewMachine(MachineConfig{
-		Shard: id, Replica: replica, Dir: dir, Existing: existing, Results: s.batcher.applied, Log: s.log,
+		Shard: id, Replica: replica, Dir: dir, Existing: existing, SyncEvery: cfg.SnapshotEntries,
+		Results: s.batcher.applied, Log: s.log,
 	}), s)
 	return s
 }

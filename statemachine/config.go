@@ -31,6 +31,11 @@ type Config struct {
 	// Store are the settings of the DB; the zero value works.
 	Store store.Options
 
+	// SyncEvery is after how many log entries Sync is called, about. The machine
+	// begins to write shortly before, because Update waits while Sync does; 0: it
+	// does not.
+	SyncEvery uint64
+
 	// FeedBuffer is how many events a subscription may have pending; zero means
 	// feed.DefaultBuffer.
 	FeedBuffer int

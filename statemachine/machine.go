@@ -24,6 +24,7 @@ type Machine struct {
 	due      *dueTable
 	hashes   hashes
 	prepared preparedViews
+	ahead    ahead
 	// historyEvents is how many events a watcher reads from disk in one go.
 	historyEvents int
 
@@ -72,6 +73,7 @@ func (m *Machine) Open(stop <-chan struct{}) (uint64, error) {
 		return 0, errors.Join(fmt.Errorf("statemachine: shard %d: %w", m.config.Shard, err), db.Close())
 	}
 	m.install(a)
+	m.ahead.reset(m.config.SyncEvery, a.shard.GetAppliedIndex())
 	return a.shard.GetAppliedIndex(), nil
 }
 
@@ -172,11 +174,16 @@ func (m *Machine) diskBytes() int64 {
 	return m.mu.db.DiskBytes()
 }
 
-// Sync makes everything that was applied durable.
-func (m *Machine) Sync() error { return m.applier.db.Sync() }
+// Sync makes everything that was applied durable. Dragonboat keeps the log of
+// everything else.
+func (m *Machine) Sync() error {
+	m.ahead.reset(m.config.SyncEvery, m.applier.shard.GetAppliedIndex())
+	return m.applier.db.Sync()
+}
 
 // Close ends subscriptions, waits and running hashes, waits until running
-// queries have their answer, and closes the DB.
+// queries have their answer, and closes the DB, which makes it durable: the next
+// start has nothing to apply again.
 func (m *Machine) Close() error {
 	m.mu.Lock()
 	db := m.mu.db
@@ -190,7 +197,7 @@ func (m *Machine) Close() error {
 	m.progress.close()
 	m.hashes.close()
 	m.prepared.closeAll()
-	err := errors.Join(db.Sync(), db.Close())
+	err := db.Close()
 	m.retired.Wait()
 	return err
 }

@@ -91,19 +91,25 @@ func crash(rng *rand.Rand, r *replica) *replica {
 			r.t.Fatal(err)
 		}
 	}
-	// Pebble deletes obsolete files in the background: look again then.
-	dir, err := "", fs.ErrNotExist
-	for errors.Is(err, fs.ErrNotExist) {
-		dir = r.t.(*testing.T).TempDir()
-		err = os.CopyFS(dir, os.DirFS(r.config.Dir))
-	}
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	to := open(r.t, dir)
+	to := open(r.t, copied(r.t.(*testing.T), r))
 	to.results = r.results
 	to.config.Results = func(id uint64, results []*logv1.Result) { to.results[id] = results }
 	return to
+}
+
+// copied is a copy of a replica's directory while it is in use.
+func copied(t *testing.T, r *replica) string {
+	t.Helper()
+	// Pebble deletes obsolete files in the background: look again then.
+	dir, err := "", fs.ErrNotExist
+	for errors.Is(err, fs.ErrNotExist) {
+		dir = t.TempDir()
+		err = os.CopyFS(dir, os.DirFS(r.config.Dir))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // report fails the test if the log is too dull: most kinds of commands must

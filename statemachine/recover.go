@@ -104,7 +104,7 @@ func (m *Machine) retire(old *store.DB, path string) {
 	m.retired.Add(1)
 	go func() {
 		defer m.retired.Done()
-		if err := errors.Join(old.Close(), os.RemoveAll(path)); err != nil {
+		if err := errors.Join(old.Abandon(), os.RemoveAll(path)); err != nil {
 			m.config.Log.Warn().Err(err).Uint64("shard", m.config.Shard).Msg("a replaced state is left behind")
 		}
 	}()

@@ -71,6 +71,11 @@ func (m *Machine) Update(entries []dbsm.Entry) ([]dbsm.Entry, error) {
 			return nil, fmt.Errorf("statemachine: shard %d: %w", m.config.Shard, err)
 		}
 	}
+	if m.ahead.due(a.shard.GetAppliedIndex()) {
+		if err := a.db.BeginSync(); err != nil {
+			return nil, fmt.Errorf("statemachine: shard %d: %w", m.config.Shard, err)
+		}
+	}
 	return entries, nil
 }
 

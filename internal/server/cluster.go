@@ -78,12 +78,13 @@ func advertised(opts Options, n *Node) []string {
 func newMachine(cache *store.Cache, log zerolog.Logger) func(cluster.MachineConfig) cluster.Machine {
 	return func(c cluster.MachineConfig) cluster.Machine {
 		return statemachine.New(statemachine.Config{
-			Shard:    c.Shard,
-			Replica:  c.Replica,
-			Dir:      c.Dir,
-			Existing: c.Existing,
-			Results:  c.Results,
-			Log:      c.Log,
+			Shard:     c.Shard,
+			Replica:   c.Replica,
+			Dir:       c.Dir,
+			Existing:  c.Existing,
+			SyncEvery: c.SyncEvery,
+			Results:   c.Results,
+			Log:       c.Log,
 			Store: store.Options{
 				Cache: cache,
 				Log:   c.Log,

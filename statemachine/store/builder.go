@@ -22,8 +22,6 @@ type Builder struct {
 // NewBuilder begins a store in dir, which must not hold one yet.
 func NewBuilder(dir string, opts Options) (*Builder, error) {
 	po, _ := opts.pebbleOptions()
-	// Half a store is thrown away after a crash, so a log would be in vain.
-	po.DisableWAL = true
 	po.ErrorIfExists = true
 	db, err := pebble.Open(dir, po)
 	if err != nil {

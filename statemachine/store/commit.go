@@ -28,6 +28,7 @@ func (b *Batch) Commit() error {
 	if err := errors.Join(err, out.Close()); err != nil {
 		return fmt.Errorf("store: commit: %w", err)
 	}
+	b.db.unsynced.Store(true)
 	if err := b.db.noteManifest(); err != nil {
 		return fmt.Errorf("store: commit: %w", err)
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
 	"sync"
 	"sync/atomic"
 
@@ -33,6 +32,11 @@ type DB struct {
 	// hotRecords is the size of hot after the last commit, for metrics.
 	hotRecords atomic.Int64
 
+	// syncing is held while commits become durable, and unsynced is false when
+	// all of them are.
+	syncing  sync.Mutex
+	unsynced atomic.Bool
+
 	mu struct {
 		sync.Mutex
 		closed bool
@@ -43,7 +47,8 @@ type DB struct {
 }
 
 // Open opens the store in dir, making it if there is none, and loads the hot
-// tables. Derived tables are empty; the owner rebuilds them.
+// tables. Derived tables are empty; the owner rebuilds them. After a crash the state
+// is that of the last flush; the owner brings it up to date.
 func Open(dir string, opts Options) (*DB, error) {
 	po, log := opts.pebbleOptions()
 	w := witness{fs: po.FS, dir: dir}
@@ -65,8 +70,8 @@ func Open(dir string, opts Options) (*DB, error) {
 	return d, nil
 }
 
-// Close waits until every View is closed, and closes the files. The batch that
-// was open, if any, is lost. Closing twice is an error.
+// Close makes every commit durable, waits until every View is closed, and closes
+// the files. The batch that was open, if any, is lost. Closing twice is an error.
 func (d *DB) Close() error {
 	d.mu.Lock()
 	closed := d.mu.closed
@@ -76,35 +81,17 @@ func (d *DB) Close() error {
 		return ErrClosed
 	}
 	d.views.Wait()
-	if err := d.pebble.Close(); err != nil {
+	if err := errors.Join(d.flush(), d.pebble.Close()); err != nil {
 		return fmt.Errorf("store: close: %w", err)
 	}
 	return nil
 }
 
-// Sync makes every commit so far durable.
-func (d *DB) Sync() error {
-	if err := d.acquire(); err != nil {
-		return err
-	}
-	defer d.views.Done()
-	if err := d.pebble.LogData(nil, pebble.Sync); err != nil {
-		return fmt.Errorf("store: sync: %w", err)
-	}
-	return nil
-}
-
-// noteManifest puts on record how far the manifest has come, if it has moved.
-func (d *DB) noteManifest() error {
-	if !d.log.manifestMoved.Swap(false) {
-		return nil
-	}
-	err := d.witness.note()
-	if errors.Is(err, fs.ErrNotExist) { // another manifest took its place meanwhile
-		d.log.manifestMoved.Store(true)
-		return nil
-	}
-	return err
+// Abandon is Close without making anything durable, for a DB whose files nobody
+// will open again.
+func (d *DB) Abandon() error {
+	d.unsynced.Store(false)
+	return d.Close()
 }
 
 // acquire keeps the DB from closing until views.Done is called.

@@ -24,10 +24,10 @@
 //
 // # Durability
 //
-// Commits go to Pebble's write-ahead log without waiting for the disk: the
-// Raft log is the durable one, and it is replayed from the applied index that
-// the last surviving commit holds. What survives a crash is always a prefix of
-// the commits. Sync makes everything committed durable.
+// There is no write-ahead log: the Raft log is one, and it is replayed from the
+// applied index that the last surviving commit holds. Commits stay in memory until
+// a table of them is full, or until Sync or Close makes all of them durable. What
+// survives a crash, that of the process included, is always a prefix of the commits.
 //
 // A failed write or fsync ends the process through Options.Fatal (promise S3).
 // Open refuses a DB whose manifest lost records that it once had (witness.go).

@@ -10,7 +10,8 @@ import (
 // DefaultMemTableBytes is the size of one in-memory table unless Options say
 // otherwise. Up to four of them exist while the disk is behind. A table begins
 // small and grows to this size; one of 16 MiB made flushing and compacting a
-// third of what a small write costs.
+// third of what a small write costs. After a crash, what was in the last ones is
+// applied again.
 const DefaultMemTableBytes = 64 << 20
 
 // DefaultCacheBytes is the size of the cache of a DB that is given none. Much
@@ -53,10 +54,12 @@ func (o Options) pebbleOptions() (*pebble.Options, *logger) {
 	}
 	logger := &logger{log: o.Log, fatal: o.Fatal}
 	opts := &pebble.Options{
-		FS:                          o.FS,
-		Cache:                       o.Cache,
-		CacheSize:                   DefaultCacheBytes,
-		FormatMajorVersion:          pebble.FormatNewest,
+		FS:                 o.FS,
+		Cache:              o.Cache,
+		CacheSize:          DefaultCacheBytes,
+		FormatMajorVersion: pebble.FormatNewest,
+		// The Raft log has every commit until Sync has made it durable here.
+		DisableWAL:                  true,
 		MemTableSize:                memTable,
 		MemTableStopWritesThreshold: 4,
 		// Compactions of several shards share few cores with apply.
