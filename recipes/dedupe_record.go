@@ -12,9 +12,9 @@ import (
 // to its encoding, and is read without decoding it whole.
 const (
 	tagResults = 1<<3 | 2
-	tagSlot    = 1<<3 | 0
+	tagSlot    = 1 << 3
 	tagResult  = 2<<3 | 2
-	tagLarge   = 3<<3 | 0
+	tagLarge   = 3 << 3
 )
 
 // keptResult is one result of a group's record.
