@@ -62,6 +62,7 @@ func newRig(t *testing.T, size int, change ...func(*cluster.Config)) *rig {
 			Dir:            filepath.Join(base, p.Name),
 			PeerListeners:  []net.Listener{listeners[i]},
 			InitialCluster: peers,
+			ClientURLs:     []string{"http://" + p.Name},
 			NewMachine:     newMachine,
 			Tick:           5 * time.Millisecond,
 			HeartbeatTicks: 4,

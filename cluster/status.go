@@ -1,6 +1,10 @@
 package cluster
 
-import logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
+import (
+	"github.com/lni/dragonboat/v4/raftio"
+
+	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
+)
 
 // Namespace is where a namespace lives.
 type Namespace struct {
@@ -58,4 +62,18 @@ type NodeHash struct {
 	Hash string
 	// Err says why the node gave no hash.
 	Err error
+}
+
+// LeaderURLs is where clients reach the node that leads a shard; nil when that is
+// this node, or not known.
+func (c *Cluster) LeaderURLs(shard uint64) []string {
+	s := c.shards[shard]
+	if s == nil {
+		return nil
+	}
+	info, _ := s.leader()
+	if info.LeaderID == raftio.NoLeader || info.LeaderID == s.replica {
+		return nil
+	}
+	return c.directory.node(c.directory.nameOf(info.LeaderID)).GetClientUrls()
 }

@@ -29,6 +29,27 @@ func TestAnyNodeServes(t *testing.T) {
 	}
 }
 
+// Who does not lead knows where clients find the node that does.
+func TestLeaderURLs(t *testing.T) {
+	r := newRig(t, 3)
+	leader := r.leader(r.nodes[0], shard)
+	for _, n := range r.nodes {
+		want := leader.config.ClientURLs
+		if n == leader {
+			want = nil
+		}
+		eventually(t, func() error {
+			if got := n.LeaderURLs(shard); !cmp.Equal(got, want) {
+				return fmt.Errorf("node %s says %q, want %q", n.config.Name, got, want)
+			}
+			return nil
+		})
+	}
+	if got := leader.LeaderURLs(99); got != nil {
+		t.Errorf("a shard that does not exist has %q", got)
+	}
+}
+
 // Concurrent commands through all nodes are all applied, once each, and the
 // replicas agree on the result.
 func TestConcurrentCommands(t *testing.T) {

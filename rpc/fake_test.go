@@ -19,6 +19,8 @@ type fake struct {
 	// history has all KV changes, by revision.
 	history []*logv1.KVEvent
 	status  cluster.Status
+	// leaderURLs are those of the leader, if that is another node.
+	leaderURLs []string
 
 	propose func(context.Context, *logv1.Command) (*logv1.Result, error)
 	query   func(context.Context, cluster.ReadOptions, *logv1.Query) (*logv1.Answer, error)
@@ -59,6 +61,8 @@ func (f *fake) ProposeAll(ctx context.Context, _ uint64, cmds []*logv1.Command, 
 		decided([]cluster.Outcome{{Index: i, Result: result, Err: err}})
 	}
 }
+
+func (f *fake) LeaderURLs(uint64) []string { return f.leaderURLs }
 
 func (f *fake) QueryAll(ctx context.Context, shard uint64, read cluster.ReadOptions, queries []*logv1.Query,
 	answered func(int, *logv1.Answer)) error {

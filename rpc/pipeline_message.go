@@ -186,6 +186,7 @@ func (g *group) bounded(ctx context.Context) (context.Context, context.CancelFun
 func (p *pipe) propose(ctx context.Context, began time.Time, g *group) {
 	p.cluster.ProposeAll(ctx, g.key.shard, g.commands, func(outcomes []cluster.Outcome) {
 		answers := p.answers(began, len(outcomes))
+		answers.leader = p.cluster.LeaderURLs(g.key.shard)
 		for _, o := range outcomes {
 			call := &g.calls[o.Index]
 			result, err := decided(ctx, o.Result, o.Err)

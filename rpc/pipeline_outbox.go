@@ -117,8 +117,12 @@ func (p *pipe) send(taken []*answers) {
 	response := &p.out.response
 	clear(response.Replies)
 	response.Replies = response.Replies[:0]
+	response.LeaderUrls = nil
 	calls, size := 0, 0
 	for _, a := range taken {
+		if a.leader != nil {
+			response.LeaderUrls = a.leader
+		}
 		for i := range a.replies {
 			response.Replies = append(response.Replies, &a.replies[i])
 		}

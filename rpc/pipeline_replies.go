@@ -19,6 +19,8 @@ type answers struct {
 	bytes   int // of the replies
 	// calls and size are what the calls have counted as.
 	calls, size int
+	// leader is where changes are decided, if that is another node.
+	leader []string
 }
 
 func (p *pipe) answers(began time.Time, expect int) *answers {

@@ -23,6 +23,9 @@ type Store interface {
 	// ProposeAll has commands applied and tells what they gave as they are
 	// decided; it returns when all are.
 	ProposeAll(ctx context.Context, shard uint64, cmds []*logv1.Command, decided func([]cluster.Outcome))
+	// LeaderURLs is where clients reach the leader of a shard, if that is another
+	// node.
+	LeaderURLs(shard uint64) []string
 	// Query answers a question from this node's replica.
 	Query(ctx context.Context, shard uint64, read cluster.ReadOptions, q *logv1.Query) (*logv1.Answer, error)
 	// QueryAll answers questions, in order; an error is that of the rest.

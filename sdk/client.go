@@ -61,6 +61,7 @@ func Dial(ctx context.Context, endpoints []string, opts ...Option) (*Client, err
 		quickIDs:       newRequestIDs(""),
 		waitIDs:        newRequestIDs("w"),
 	}
+	connections.led = c.endpoints.follow
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	return c, nil
 }

@@ -8,14 +8,22 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 )
 
 // endpoints are the nodes that a client knows. All calls go to the current one
-// for as long as it answers; then the next one becomes current.
+// for as long as it answers; then the next one becomes current. A node that does
+// not lead makes the leader current.
 type endpoints struct {
 	nodes   []*node
 	current atomic.Int64
+	// followed is when follow changed current last, in Unix nanoseconds.
+	followed atomic.Int64
 }
+
+// followPause is how often a client goes after a leader at most: the namespaces
+// that it uses may have different ones.
+const followPause = time.Second
 
 // newEndpoints starts somewhere in the list, so that many clients with the same
 // list spread over the nodes.
@@ -55,6 +63,23 @@ func (e *endpoints) leave(failed *node) {
 	}
 	if len(e.nodes) > 1 && e.current.CompareAndSwap(i, (i+1)%int64(len(e.nodes))) {
 		failed.evictAll()
+	}
+}
+
+// follow makes a node current that leads, by the word of the current one. What is
+// attached there stays: waits and watches are as well off with a node that does
+// not lead.
+func (e *endpoints) follow(at *node, leader []string) {
+	i := int64(slices.Index(e.nodes, at))
+	now, last := time.Now().UnixNano(), e.followed.Load()
+	if i != e.current.Load() || now-last < int64(followPause) || !e.followed.CompareAndSwap(last, now) {
+		return
+	}
+	for _, url := range leader {
+		if j := int64(slices.Index(e.nodes, e.find(url))); j >= 0 {
+			e.current.CompareAndSwap(i, j)
+			return
+		}
 	}
 }
 

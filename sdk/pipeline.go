@@ -49,6 +49,8 @@ var (
 type pipeline struct {
 	client conclavev1connect.PipelineServiceClient
 	owner  *connections
+	// led is told where another node leads that changes go to; nil: nobody is.
+	led func(urls []string)
 
 	// free are calls that are over. They are not shared with other clients,
 	// because channels must not leave the bubble of a synctest.
@@ -253,5 +255,8 @@ func (p *pipeline) receive(conv *conversation, greeted chan<- struct{}) error {
 			c.done <- struct{}{}
 		}
 		clear(over)
+		if len(response.GetLeaderUrls()) > 0 && p.led != nil {
+			p.led(response.GetLeaderUrls())
+		}
 	}
 }

@@ -47,6 +47,10 @@ type connections struct {
 	bulk  *http.Client // HTTP/2 for the pipeline of quick calls
 	long  *http.Client // HTTP/2 for everything that stays open
 
+	// led is told by a node which other one leads, by its URLs. It is set before
+	// there are calls.
+	led func(at *node, urls []string)
+
 	unary       bool // without pipelines
 	dialTimeout time.Duration
 
@@ -112,7 +116,9 @@ func (c *connections) dial(url string) *node {
 		http:  c.quick,
 	}
 	if !c.unary {
-		n.quick = n.quick.pipelined(newPipeline(newPipelineClient(c.bulk, url), c))
+		quick := newPipeline(newPipelineClient(c.bulk, url), c)
+		quick.led = func(urls []string) { c.led(n, urls) }
+		n.quick = n.quick.pipelined(quick)
 		n.long = n.long.pipelined(newPipeline(newPipelineClient(c.long, url), c))
 		n.long.watches = newWatchPipe(newPipelineClient(c.long, url), c)
 	}

@@ -348,8 +348,11 @@ func (x *Call) GetTimeoutMs() uint32 {
 }
 
 type PipelineResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Replies       []*Reply               `protobuf:"bytes,1,rep,name=replies,proto3" json:"replies,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Replies []*Reply               `protobuf:"bytes,1,rep,name=replies,proto3" json:"replies,omitempty"`
+	// Where clients reach the node that leads the shard of a change among the
+	// replies, when this is another node: going there saves a hop.
+	LeaderUrls    []string `protobuf:"bytes,2,rep,name=leader_urls,json=leaderUrls,proto3" json:"leader_urls,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -387,6 +390,13 @@ func (*PipelineResponse) Descriptor() ([]byte, []int) {
 func (x *PipelineResponse) GetReplies() []*Reply {
 	if x != nil {
 		return x.Replies
+	}
+	return nil
+}
+
+func (x *PipelineResponse) GetLeaderUrls() []string {
+	if x != nil {
+		return x.LeaderUrls
 	}
 	return nil
 }
@@ -765,9 +775,11 @@ const file_conclave_v1_pipeline_proto_rawDesc = "" +
 	"\arequest\x18\x03 \x01(\fR\arequest\x12\x16\n" +
 	"\x06cancel\x18\x04 \x01(\bR\x06cancel\x12\x1d\n" +
 	"\n" +
-	"timeout_ms\x18\x05 \x01(\rR\ttimeoutMs\"@\n" +
+	"timeout_ms\x18\x05 \x01(\rR\ttimeoutMs\"a\n" +
 	"\x10PipelineResponse\x12,\n" +
-	"\areplies\x18\x01 \x03(\v2\x12.conclave.v1.ReplyR\areplies\"j\n" +
+	"\areplies\x18\x01 \x03(\v2\x12.conclave.v1.ReplyR\areplies\x12\x1f\n" +
+	"\vleader_urls\x18\x02 \x03(\tR\n" +
+	"leaderUrls\"j\n" +
 	"\x05Reply\x12\x17\n" +
 	"\acall_id\x18\x01 \x01(\x04R\x06callId\x12\x1a\n" +
 	"\bresponse\x18\x02 \x01(\fR\bresponse\x12,\n" +
