@@ -21,8 +21,9 @@ import (
 )
 
 const (
-	// cacheBytes is the block cache that all shards of the node share.
-	cacheBytes = 64 << 20
+	// cacheBytes is the block cache that all shards of the node share. It is used
+	// as needed.
+	cacheBytes = store.DefaultCacheBytes
 	// stopTimeout bounds a graceful stop; what is not done by then is cut off.
 	stopTimeout = 10 * time.Second
 	// drainTimeout is how long calls that are being served may take to end.
