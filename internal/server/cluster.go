@@ -55,7 +55,7 @@ func clusterConfig(opts Options, peers []net.Listener, n *Node) (cluster.Config,
 // shard.
 func setRaftTime(cfg *cluster.Config, settings config.Server) {
 	if len(cfg.InitialCluster) == 1 {
-		cfg.Tick, cfg.HeartbeatTicks, cfg.ElectionTicks = 60*time.Millisecond, 1, 3
+		cfg.Tick, cfg.HeartbeatTicks, cfg.ElectionTicks = 100*time.Millisecond, 1, 3
 		return
 	}
 	cfg.HeartbeatTicks = 5
