@@ -111,5 +111,7 @@ func (p *pipeline) fillLocked(conv *conversation) {
 	rest := copy(p.queue, p.queue[n:])
 	clear(p.queue[rest:])
 	p.queue = p.queue[:rest]
-	conv.unheard++
+	if len(request.Calls) > 0 {
+		conv.unheard++
+	}
 }
