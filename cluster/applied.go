@@ -47,8 +47,13 @@ func openMark(path string) (*appliedMark, error) {
 	return m, nil
 }
 
-// set writes an index. It is called by one goroutine at a time.
+// set writes an index, unless the mark has said more already: entries that are
+// applied again after a crash do not take that back. It is called by one goroutine
+// at a time.
 func (m *appliedMark) set(index uint64) error {
+	if index <= m.found {
+		return nil
+	}
 	if _, err := m.file.WriteAt(encodeMark(index), 0); err != nil {
 		return fmt.Errorf("cannot note what was applied: %w", err)
 	}

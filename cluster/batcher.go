@@ -41,7 +41,7 @@ type batcher struct {
 	mu struct {
 		sync.Mutex
 		accepting, serving, stopped bool
-		// held keeps run from proposing, for a leader transfer.
+		// held keeps everybody from proposing, for a leader transfer.
 		held bool
 
 		epoch      uint64

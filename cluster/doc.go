@@ -11,8 +11,9 @@
 //	caller ◀── its place in the batch ◀── Results, by batch id ──┘
 //
 // The leader's batcher (batcher.go, pump.go) has one entry in flight and fills
-// the next one meanwhile. There are no timers in it: a command that comes alone
-// goes at once, and under load entries grow.
+// the next one meanwhile. Nothing waits for a timer in it: a command that comes
+// alone is proposed at once, by the goroutine that brings it, and under load
+// entries grow, each proposed by the one that applied the entry before.
 //
 // # Leadership
 //

@@ -78,7 +78,7 @@ func (s *shard) run(ctx context.Context, wg *sync.WaitGroup) {
 }
 
 // proposalTimeout is when Dragonboat forgets a proposal that got nowhere. It
-// decides nothing: see batcher.idle.
+// decides nothing: see flight.dropped.
 const proposalTimeout = time.Minute
 
 func (s *shard) proposeEntry(data []byte) (proposal, error) {

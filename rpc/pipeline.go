@@ -99,13 +99,15 @@ func (h pipelineHandler) Pipeline(ctx context.Context, stream *pipelineStream) e
 		die() // nobody hears what becomes of the calls
 	})
 	read := make(chan error, 1)
-	go p.read(read) // ends with the stream at the latest
+	go p.read(read) // this reader and those that follow it end with the stream
 
 	var err error
 	select {
 	case err = <-read:
 	case <-ctx.Done():
 		err = context.Cause(ctx)
+	case <-life.Done(): // nothing can be sent any more
+		err = context.Canceled
 	}
 	p.finish(ctx, die, err)
 	p.out.close()
@@ -162,7 +164,7 @@ func (p *pipe) enter() bool {
 // read takes messages in turn with others, and carries out what it has taken. It
 // ends with the stream, or when enough others wait for their turn.
 func (p *pipe) read(ended chan<- error) {
-	for p.readers.Add(1) <= maxReaders {
+	for p.mayWait() {
 		select {
 		case <-p.turn:
 		case <-p.over:
@@ -182,7 +184,20 @@ func (p *pipe) read(ended chan<- error) {
 		p.serve(calls)
 		p.work.Done()
 	}
-	p.readers.Add(-1)
+}
+
+// mayWait counts one more reader that waits, if they are not enough yet. Whoever
+// is counted does wait.
+func (p *pipe) mayWait() bool {
+	for {
+		n := p.readers.Load()
+		if n >= maxReaders {
+			return false
+		}
+		if p.readers.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
 }
 
 // receive takes messages until there is one to carry out, for which it enters.

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"errors"
 	"sync"
 
 	"github.com/conclavehq/conclave/internal/wire"
@@ -39,6 +40,9 @@ type encoding struct {
 	err  error
 }
 
+// errNotEncoded is what is known of a message whose encoding panicked.
+var errNotEncoded = errors.New("rpc: news for watches do not encode")
+
 // encode is the message with whole revisions that goes to watches of a kind.
 func (e *encodings) encode(kind watchKind, page []*logv1.KVEvent, told int64) ([]byte, error) {
 	size := 0
@@ -63,7 +67,7 @@ func (e *encodings) find(key encodingKey) *encoding {
 		if e.known == nil {
 			e.known = make(map[encodingKey]*encoding, keptEncodings)
 		}
-		found = &encoding{}
+		found = &encoding{err: errNotEncoded}
 		delete(e.known, e.ring[e.next])
 		e.ring[e.next], e.known[key] = key, found
 		e.next = (e.next + 1) % keptEncodings

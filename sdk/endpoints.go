@@ -55,7 +55,9 @@ func (e *endpoints) attach(ctx context.Context) (at *node, attached context.Cont
 }
 
 // leave makes the next node current, unless another caller did so before. What
-// is attached to the old one moves, too.
+// is attached to the old one moves, too. What is attached to a node that stopped
+// being current because it does not lead does not move: the node itself ends that
+// when it has had no leader for long, and pings do when it is gone.
 func (e *endpoints) leave(failed *node) {
 	i := int64(slices.Index(e.nodes, failed))
 	if i < 0 {

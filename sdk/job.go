@@ -52,7 +52,7 @@ func newJob(w *Worker, claimed *conclavev1.ClaimedJob, sent stamp, claimFor time
 		worker:      w,
 		claimFor:    claimFor,
 	}
-	j.grant = s.grants.add(s.ctx, j.key(), func() { s.deadline.passed() })
+	j.grant = s.granted(j.key())
 	j.deadline, j.ctx = newDeadline(j.grant.ctx, sent, claimFor, func() error {
 		return &Error{Reason: reasonLost, Message: "no extension of the claim was acknowledged in time", Token: j.Receipt}
 	})

@@ -34,9 +34,9 @@ type node struct {
 // left.
 var errEvicted = errors.New("another node answers better")
 
-// attach is ctx that ends with errEvicted when the node is left: a stream or a
-// wait at a node that is cut off from the others would hear nothing for ever. The
-// caller calls stop.
+// attach is ctx that ends with errEvicted when the node is left for failing: a
+// stream or a wait at a node that is cut off from the others would hear nothing for
+// ever. The caller calls stop.
 func (n *node) attach(ctx context.Context) (attached context.Context, stop func()) {
 	n.mu.Lock()
 	if n.tenant == nil {

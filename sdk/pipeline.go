@@ -79,6 +79,10 @@ type conversation struct {
 	// messages were sent since the last answer.
 	sending bool
 	unheard int
+	// unread is the size of the requests that have no answer, which the node may
+	// not have read; forgotten has those for which nobody waits any more.
+	unread    int
+	forgotten map[uint64]int
 }
 
 type pipelineStream = connect.BidiStreamForClientSimple[conclavev1.PipelineRequest, conclavev1.PipelineResponse]
@@ -151,7 +155,7 @@ func (p *pipeline) converse() {
 		return
 	}
 	greeted, ended := make(chan struct{}), make(chan error, 1)
-	conv := &conversation{stream: stream}
+	conv := &conversation{stream: stream, forgotten: make(map[uint64]int)}
 	go func() {
 		ended <- p.receive(conv, greeted)
 		cancel() // what ends send
@@ -246,8 +250,12 @@ func (p *pipeline) receive(conv *conversation, greeted chan<- struct{}) error {
 		for _, reply := range response.GetReplies() {
 			if c := p.sent[reply.GetCallId()]; c != nil {
 				delete(p.sent, reply.GetCallId())
+				conv.unread -= len(c.wire.Request)
 				c.state, c.reply = callOver, reply
 				over = append(over, c)
+			} else {
+				conv.unread -= conv.forgotten[reply.GetCallId()]
+				delete(conv.forgotten, reply.GetCallId())
 			}
 		}
 		p.mu.Unlock()

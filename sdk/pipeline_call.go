@@ -121,6 +121,9 @@ func (p *pipeline) forget(c *pipedCall) bool {
 		return false
 	case callSent:
 		delete(p.sent, c.wire.CallId)
+		if p.open != nil {
+			p.open.forgotten[c.wire.CallId] = len(c.wire.Request)
+		}
 		p.cancels = append(p.cancels, c.wire.CallId)
 		p.signal()
 	}

@@ -7,12 +7,13 @@ import (
 	conclavev1 "github.com/conclavehq/conclave/proto/gen/conclave/v1"
 )
 
-// A caller sends its own call when it is not larger than maxDirectRequest, and
-// when at most maxUnheard messages were not answered yet: then the node reads,
-// and the caller does not have to wait for room, which it could not give up.
+// A caller sends its own call when at most maxUnheard messages were sent since the
+// last answer, because others may be about to make calls that can go with it; and
+// when with it the node has at most maxUnread to read, which is much less than there
+// is room for: a caller that had to wait for room could not give that up.
 const (
-	maxDirectRequest = 4 << 10
-	maxUnheard       = 1
+	maxUnheard = 1
+	maxUnread  = 16 << 10
 )
 
 // idleLocked makes the caller the one who sends, if it may send the call that it
@@ -20,7 +21,7 @@ const (
 func (p *pipeline) idleLocked(c *pipedCall) *conversation {
 	conv := p.open
 	if conv == nil || conv.sending || conv.unheard > maxUnheard || len(p.queue) > 1 || len(p.cancels) > 0 ||
-		len(c.wire.Request) > maxDirectRequest {
+		conv.unread+len(c.wire.Request) > maxUnread {
 		return nil
 	}
 	conv.sending = true
@@ -104,6 +105,7 @@ func (p *pipeline) fillLocked(conv *conversation) {
 			continue
 		}
 		size += len(c.wire.Request)
+		conv.unread += len(c.wire.Request)
 		c.state = callSent
 		p.sent[c.wire.CallId] = c
 		request.Calls = append(request.Calls, &c.wire)
@@ -111,5 +113,7 @@ func (p *pipeline) fillLocked(conv *conversation) {
 	rest := copy(p.queue, p.queue[n:])
 	clear(p.queue[rest:])
 	p.queue = p.queue[:rest]
-	conv.unheard++
+	if len(request.Calls) > 0 {
+		conv.unheard++
+	}
 }

@@ -28,6 +28,7 @@ type Session struct {
 	deadline *deadline
 	keeper   *keeper
 	grants   grants
+	losses   sync.Once // starts watchLosses
 	claims   claimKeeper
 
 	mu       sync.Mutex // protects what follows
@@ -92,7 +93,7 @@ func (c *Client) newSession(id LeaseID, sent stamp, ttl time.Duration, cfg *sess
 	s.keeper = newKeeper(s.deadline, ttl, c.log.With("session", id), s.renew)
 	s.claims.session = s
 
-	if !s.start(func() { s.keeper.run(s.ctx) }) || !s.start(s.watchLosses) {
+	if !s.start(func() { s.keeper.run(s.ctx) }) {
 		s.deadline.stop(ErrSessionClosed)
 		return nil, context.Cause(c.ctx)
 	}

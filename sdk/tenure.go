@@ -23,7 +23,7 @@ type tenure struct {
 func (s *Session) begin(key grantKey) tenure {
 	return tenure{
 		session: s,
-		grant:   s.grants.add(s.ctx, key, func() { s.deadline.passed() }),
+		grant:   s.granted(key),
 		once:    &sync.Once{},
 	}
 }

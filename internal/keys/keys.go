@@ -58,8 +58,8 @@ const (
 	Instance Table = 0x50 // service, id name
 
 	DedupeClient  Table = 0x60 // client name
-	DedupeResults Table = 0x61 // client name, sequence u64 of the first of 64
 	DedupeLarge   Table = 0x62 // client name, sequence u64
+	DedupeResults Table = 0x63 // client name, sequence u64 of the first of 64; 0x61 had one each
 
 	NodeRecord      Table = 0x70 // name
 	NamespaceRecord Table = 0x71 // name

@@ -25,8 +25,8 @@ const witnessFile = "WITNESS"
 
 const witnessFormat = "conclave-witness 1 %s %d %08x\n"
 
-// witness watches over the manifest of a DB. Its methods are for the apply
-// goroutine.
+// witness watches over the manifest of a DB. Its methods are for one goroutine at
+// a time: that of apply, or that of Sync, which Dragonboat never runs together.
 type witness struct {
 	fs  vfs.FS
 	dir string
