@@ -107,7 +107,9 @@ func (s *Session) ID() LeaseID { return s.id }
 func (s *Session) TTL() time.Duration { return s.ttl }
 
 // Context ends with the session; context.Cause says why. It ends before the
-// service can give anything that the session holds to somebody else.
+// service can give anything that the session holds to somebody else. When somebody
+// else revokes the session, that is told at once if it holds or held something, and
+// otherwise by the next renewal, a third of the TTL later at most.
 func (s *Session) Context() context.Context { return s.ctx }
 
 // Left is how long the session lasts if no further renewal is acknowledged.
