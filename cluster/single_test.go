@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"errors"
 	"os"
 	"sync"
 	"testing"
@@ -33,18 +34,38 @@ func TestSingleNode(t *testing.T) {
 	}
 }
 
-// A node alone does not ask Raft before a read. One that has just started has to
-// apply its log first, and reads that come before that wait.
+// A node alone does not ask Raft before a read. One that comes back from a crash
+// has to apply its log first, and reads that come before that wait.
 // Promise D2
-func TestReadRightAfterStart(t *testing.T) {
+func TestReadRightAfterACrash(t *testing.T) {
 	n := newRig(t, 1).nodes[0]
-	for i := range 5 {
-		value := numbered("v", i)
-		n.put("k", value)
-		n.wantValue("k", value, cluster.ReadOptions{})
-		n.kill()
-		n.start()
-		n.wantValue("k", value, cluster.ReadOptions{})
+	var writers sync.WaitGroup
+	for i := range 64 {
+		writers.Go(func() {
+			for range 50 {
+				n.put(numbered("k", i), "v")
+			}
+		})
+	}
+	writers.Wait()
+	n.put("k", "last")
+	n.crash()
+	n.start()
+	n.wantValue("k", "last", cluster.ReadOptions{})
+}
+
+// crash stops the node and leaves its files as they were before it began to stop:
+// what a stop would still have written is lost.
+func (n *node) crash() {
+	n.rig.t.Helper()
+	left := n.config.Dir + ".left"
+	err := os.CopyFS(left, os.DirFS(n.config.Dir))
+	n.kill()
+	if err == nil {
+		err = errors.Join(os.RemoveAll(n.config.Dir), os.Rename(left, n.config.Dir))
+	}
+	if err != nil {
+		n.rig.t.Fatal(err)
 	}
 }
 
