@@ -3,6 +3,7 @@ package rpc
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,9 +24,9 @@ func TestWatchManyTellsAlikeOnce(t *testing.T) {
 		r.send(open(4, all), open(5, &conclavev1.WatchRequest{Span: allKeys, StartRevision: 2}),
 			open(6, &conclavev1.WatchRequest{Span: allKeys, StartRevision: 4}))
 		r.hear()
-		r.alike = nil
 		r.fake.publish(put("b", "2"))
 		r.hear()
+		r.alike = nil
 		r.fake.publish(put("a", "3"), put("c", "3"))
 		r.hear()
 		for _, id := range []uint64{1, 2, 5} {
@@ -34,7 +35,8 @@ func TestWatchManyTellsAlikeOnce(t *testing.T) {
 		r.want(3, "b@3")
 		r.want(4, "b@3 a@4 c@4")
 		r.want(6, "a@4 c@4")
-		if last := r.alike[len(r.alike)-1]; last != 4 && last != 5 {
+		// The sixth begins here, so it may still be told by itself, before or after.
+		if most := slices.Max(r.alike); most != 4 && most != 5 {
 			t.Errorf("the changes went to so many watches at a time: %v", r.alike)
 		}
 	})
