@@ -52,19 +52,23 @@ func inTime(ctx context.Context) (_ context.Context, done func()) {
 // leavingTime is a caller's time without what the answer needs.
 func leavingTime(d time.Duration) time.Duration { return d - min(d/10, answerTime) }
 
-// WrapStreamingHandler is around streams, which end when the server drains.
+// WrapStreamingHandler is around streams.
 func (e *edge) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
-	return func(ctx context.Context, conn connect.StreamingHandlerConn) (err error) {
-		procedure := conn.Spec().Procedure
-		ended := e.metrics.streamBegan(procedure)
-		ctx, done := e.core.untilDrained(ctx)
-		defer func() {
-			done()
-			err = e.leave(procedure, recovered(recover(), err))
-			ended(err)
-		}()
-		return next(ctx, conn)
+	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
+		return e.streamed(ctx, conn.Spec().Procedure, func(ctx context.Context) error { return next(ctx, conn) })
 	}
+}
+
+// streamed is around a stream, which ends when the server drains.
+func (e *edge) streamed(ctx context.Context, procedure string, next func(context.Context) error) (err error) {
+	ended := e.metrics.streamBegan(procedure)
+	ctx, done := e.core.untilDrained(ctx)
+	defer func() {
+		done()
+		err = e.leave(procedure, recovered(recover(), err))
+		ended(err)
+	}()
+	return next(ctx)
 }
 
 // WrapStreamingClient is for clients; a server has none.

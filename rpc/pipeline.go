@@ -38,9 +38,17 @@ type pipelineHandler struct {
 	*core
 	edge       *edge
 	procedures procedures
+	upgrades   *upgrades
 }
 
 type pipelineStream = connect.BidiStream[conclavev1.PipelineRequest, conclavev1.PipelineResponse]
+
+// carrier is what messages of a stream pass over: a stream of Connect, or a
+// connection of its own. One goroutine sends and one receives at a time.
+type carrier interface {
+	Send(*conclavev1.PipelineResponse) error
+	Receive() (*conclavev1.PipelineRequest, error)
+}
 
 // pipe is one open stream.
 //
@@ -55,7 +63,7 @@ type pipelineStream = connect.BidiStream[conclavev1.PipelineRequest, conclavev1.
 // that is alone does not change goroutines here.
 type pipe struct {
 	*pipelineHandler
-	stream *pipelineStream
+	carrier carrier
 	// life ends when nobody will read the answers any more, patience also when
 	// the node drains: it is for what may take long.
 	life, patience context.Context
@@ -75,24 +83,28 @@ type pipe struct {
 	work    sync.WaitGroup
 }
 
-// Pipeline serves one stream until the caller ends it or the node drains. When
-// it drains, calls that are on their way are answered first.
+// Pipeline serves one stream of Connect.
 func (h pipelineHandler) Pipeline(ctx context.Context, stream *pipelineStream) error {
+	if err := stream.Send(&conclavev1.PipelineResponse{}); err != nil {
+		return err
+	}
+	return h.converse(ctx, stream)
+}
+
+// converse serves a stream until the caller ends it or the node drains. When it
+// drains, calls that are on their way are answered first.
+func (h pipelineHandler) converse(ctx context.Context, carrier carrier) error {
 	life, die := context.WithCancel(context.WithoutCancel(ctx))
 	defer die()
 	patience, cut := context.WithCancelCause(life)
 	defer context.AfterFunc(ctx, func() { cut(context.Cause(ctx)) })()
 	p := &pipe{
-		pipelineHandler: &h, stream: stream, life: life, patience: patience,
+		pipelineHandler: &h, carrier: carrier, life: life, patience: patience,
 		turn: make(chan struct{}, 1), over: make(chan struct{}),
 	}
 	p.turn <- struct{}{}
 	p.load.init()
 	p.out.init()
-	if err := stream.Send(&conclavev1.PipelineResponse{}); err != nil {
-		return err
-	}
-
 	var writing sync.WaitGroup
 	writing.Go(func() {
 		p.write()
@@ -204,9 +216,13 @@ func (p *pipe) mayWait() bool {
 // It returns nil when the stream ends.
 func (p *pipe) receive() ([]*conclavev1.Call, error) {
 	for {
-		request, err := p.stream.Receive()
+		request, err := p.carrier.Receive()
 		if err != nil {
 			return nil, err
+		}
+		if len(request.GetCalls()) == 0 {
+			p.out.reassure()
+			continue
 		}
 		calls := p.accept(request.GetCalls())
 		if len(calls) == 0 {

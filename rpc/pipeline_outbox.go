@@ -14,6 +14,8 @@ type outbox struct {
 	bytes  int
 	// sending says that somebody has the stream.
 	sending bool
+	// asked says that the caller wants to hear something, if it is nothing.
+	asked bool
 	// closed says that nothing more comes, broken that nothing can be sent.
 	closed, broken bool
 
@@ -43,6 +45,14 @@ func (o *outbox) put(a *answers) []*answers {
 	return o.takeLocked()
 }
 
+// reassure has the writer send a message. It never waits.
+func (o *outbox) reassure() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.asked = true
+	o.change.Broadcast()
+}
+
 // close lets the writer end when everything is sent.
 func (o *outbox) close() {
 	o.mu.Lock()
@@ -59,20 +69,23 @@ func (o *outbox) sent(ok bool) {
 	if !ok {
 		o.broken, o.queue = true, nil
 	}
-	if len(o.queue) > 0 || o.broken || o.closed {
+	if len(o.queue) > 0 || o.asked || o.broken || o.closed {
 		o.change.Broadcast()
 	}
 }
 
 // take waits for answers that nobody sends, and returns what goes into the next
-// message; nil at the end.
-func (o *outbox) take() []*answers {
+// message, which may be nothing. It is false at the end.
+func (o *outbox) take() (taken []*answers, ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for o.sending || len(o.queue) == 0 && !o.closed && !o.broken {
+	for o.sending || len(o.queue) == 0 && !o.asked && !o.closed && !o.broken {
 		o.change.Wait()
 	}
-	return o.takeLocked()
+	if o.broken || len(o.queue) == 0 && !o.asked {
+		return nil, false
+	}
+	return o.takeLocked(), true
 }
 
 // takeLocked takes what goes into the next message, and the stream with it.
@@ -87,7 +100,7 @@ func (o *outbox) takeLocked() []*answers {
 		o.queue = nil
 	}
 	o.bytes -= bytes
-	o.sending = n > 0
+	o.sending, o.asked = true, false
 	if o.bytes+bytes > maxReplyBytes {
 		o.change.Broadcast()
 	}
@@ -107,7 +120,11 @@ func (p *pipe) put(a *answers) {
 // write sends what nobody else does, all that is ready in one message, until
 // the end.
 func (p *pipe) write() {
-	for taken := p.out.take(); len(taken) > 0; taken = p.out.take() {
+	for {
+		taken, ok := p.out.take()
+		if !ok {
+			return
+		}
 		p.send(taken)
 	}
 }
@@ -129,7 +146,7 @@ func (p *pipe) send(taken []*answers) {
 		calls += a.calls
 		size += a.size
 	}
-	err := p.stream.Send(response)
+	err := p.carrier.Send(response)
 	p.out.sent(err == nil)
 	p.load.remove(calls, size)
 }

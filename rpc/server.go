@@ -30,11 +30,12 @@ var services = []string{
 // Server answers the public API. All methods may be called from many goroutines,
 // but Handle only before the first request.
 type Server struct {
-	config Config
-	core   *core
-	nodes  clusterHandler
-	mux    *http.ServeMux
-	drain  context.CancelFunc
+	config   Config
+	core     *core
+	nodes    clusterHandler
+	mux      *http.ServeMux
+	drain    context.CancelFunc
+	upgrades upgrades
 }
 
 // New makes a server. It looks after the shards' leaders until Drain.
@@ -83,8 +84,9 @@ func (s *Server) mountServices(around *edge) {
 	s.mount(conclavev1connect.NewNamespaceServiceHandler(namespaceHandler{s.core}, options...))
 	s.mount(conclavev1connect.NewClusterServiceHandler(s.nodes, options...))
 
-	pipeline := pipelineHandler{core: s.core, edge: around, procedures: newProcedures(s.core, s.nodes)}
-	s.mux.Handle(conclavev1connect.NewPipelineServiceHandler(pipeline, append(options, connect.WithCodec(wire.Codec{}))...))
+	pipeline := pipelineHandler{core: s.core, edge: around, procedures: newProcedures(s.core, s.nodes), upgrades: &s.upgrades}
+	path, streams := conclavev1connect.NewPipelineServiceHandler(pipeline, append(options, connect.WithCodec(wire.Codec{}))...)
+	s.mux.Handle(path, pipeline.upgradable(streams))
 
 	s.mux.Handle(grpchealth.NewHandler(health{s.nodes}, options...))
 	reflector := grpcreflect.NewStaticReflector(services...)
@@ -101,6 +103,11 @@ func (s *Server) Handler() http.Handler { return noStore(s.mux) }
 // Shutdown, which would wait for them. It ends the server's goroutine, too, so
 // it has to be called in the end.
 func (s *Server) Drain() { s.drain() }
+
+// Shutdown waits for the connections that pipelines have taken over from the HTTP
+// server, after Drain and the HTTP server's own Shutdown. When ctx ends before
+// they do it closes them, and returns its error.
+func (s *Server) Shutdown(ctx context.Context) error { return s.upgrades.shutdown(ctx) }
 
 // noStore keeps caches away from answers to GET: the next one may differ.
 func noStore(next http.Handler) http.Handler {

@@ -8,6 +8,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"github.com/conclavehq/conclave/internal/wire"
 	conclavev1 "github.com/conclavehq/conclave/proto/gen/conclave/v1"
 	"github.com/conclavehq/conclave/proto/gen/conclave/v1/conclavev1connect"
 )
@@ -49,6 +50,9 @@ var (
 type pipeline struct {
 	client conclavev1connect.PipelineServiceClient
 	owner  *connections
+	// upgrade connects without HTTP/2. nil: there is a client of the user's for
+	// all connections.
+	upgrade func(context.Context) (*wire.Conn, error)
 	// led is told where another node leads that changes go to; nil: nobody is.
 	led func(urls []string)
 
@@ -73,12 +77,15 @@ type pipeline struct {
 // conversation is one open stream. Its fields are protected by pipeline.mu, but
 // for request, which is for who sends.
 type conversation struct {
-	stream  *pipelineStream
+	carrier carrier
 	request conclavev1.PipelineRequest
 	// sending says that somebody sends, and nobody else may. unheard is how many
 	// messages were sent since the last answer.
 	sending bool
 	unheard int
+	// said and heard say that a message was sent or received since they were
+	// looked at.
+	said, heard bool
 	// unread is the size of the requests that have no answer, which the node may
 	// not have read; forgotten has those for which nobody waits any more.
 	unread    int
@@ -146,16 +153,13 @@ func (p *pipeline) run() {
 func (p *pipeline) converse() {
 	ctx, cancel := context.WithCancel(p.owner.ctx)
 	defer cancel()
-	stream, err := p.client.Pipeline(ctx)
-	if err == nil {
-		err = stream.Send(nil) // the headers alone
-	}
+	carrier, err := p.openCarrier(ctx)
 	if err != nil {
 		p.unopened(err)
 		return
 	}
 	greeted, ended := make(chan struct{}), make(chan error, 1)
-	conv := &conversation{stream: stream, forgotten: make(map[uint64]int)}
+	conv := &conversation{carrier: carrier, forgotten: make(map[uint64]int)}
 	go func() {
 		ended <- p.receive(conv, greeted)
 		cancel() // what ends send
@@ -171,9 +175,9 @@ func (p *pipeline) converse() {
 	case <-patience.C:
 	}
 	cancel()
-	_ = stream.CloseRequest() // else the transport does not notice the cancel
+	carrier.end()
 	err = <-ended
-	_ = stream.CloseResponse()
+	carrier.close()
 	fate(err)
 }
 
@@ -234,19 +238,19 @@ func (p *pipeline) fail(sent, queued error) {
 // receive hands the answers out until the stream ends. The first message is the
 // greeting.
 func (p *pipeline) receive(conv *conversation, greeted chan<- struct{}) error {
-	if _, err := conv.stream.Receive(); err != nil {
+	if _, err := conv.carrier.Receive(); err != nil {
 		return err
 	}
 	close(greeted)
 	var over []*pipedCall
 	for {
-		response, err := conv.stream.Receive()
+		response, err := conv.carrier.Receive()
 		if err != nil {
 			return err
 		}
 		over = over[:0]
 		p.mu.Lock()
-		conv.unheard = 0
+		conv.unheard, conv.heard = 0, true
 		for _, reply := range response.GetReplies() {
 			if c := p.sent[reply.GetCallId()]; c != nil {
 				delete(p.sent, reply.GetCallId())

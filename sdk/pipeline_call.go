@@ -79,7 +79,10 @@ func (p *pipeline) call(ctx context.Context, procedure conclavev1.Procedure, req
 		return errNotPiped
 	}
 	if err := c.wait(ctx); err != nil {
-		if p.forget(c) {
+		switch p.forget(c) {
+		case callQueued:
+			return &Error{Reason: reasonUnavailable, Message: "no connection in time", cause: errUnsent}
+		case callSent:
 			return err
 		}
 		<-c.done // it was over in the same moment
@@ -112,13 +115,14 @@ func (c *pipedCall) wait(ctx context.Context) error {
 	}
 }
 
-// forget gives up on a call. It is false when the call is over.
-func (p *pipeline) forget(c *pipedCall) bool {
+// forget gives up on a call, unless it is over, and returns how far it was.
+func (p *pipeline) forget(c *pipedCall) callState {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch c.state {
+	was := c.state
+	switch was {
 	case callOver:
-		return false
+		return was
 	case callSent:
 		delete(p.sent, c.wire.CallId)
 		if p.open != nil {
@@ -128,7 +132,7 @@ func (p *pipeline) forget(c *pipedCall) bool {
 		p.signal()
 	}
 	c.state = callForgotten
-	return true
+	return was
 }
 
 // outcome is what became of a call that is over.

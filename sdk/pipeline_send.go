@@ -3,6 +3,7 @@ package conclave
 import (
 	"context"
 	"runtime"
+	"time"
 
 	conclavev1 "github.com/conclavehq/conclave/proto/gen/conclave/v1"
 )
@@ -33,7 +34,7 @@ func (p *pipeline) idleLocked(c *pipedCall) *conversation {
 // to the pipeline's goroutine. When that fails, the stream has ended, and whoever
 // receives from it says so to all callers.
 func (p *pipeline) sendFor(conv *conversation) {
-	_ = conv.stream.Send(&conv.request)
+	_ = conv.carrier.Send(&conv.request)
 	p.mu.Lock()
 	conv.sending = false
 	more := len(p.queue) > 0 || len(p.cancels) > 0
@@ -47,9 +48,15 @@ func (p *pipeline) sendFor(conv *conversation) {
 func (p *pipeline) send(ctx context.Context, conv *conversation) {
 	p.setOpen(conv)
 	defer p.setOpen(nil)
-	for {
-		for p.next(conv) {
-			err := conv.stream.Send(&conv.request)
+	beat := time.NewTicker(pingAfter / 2)
+	defer beat.Stop()
+	if _, ok := conv.carrier.(upgraded); !ok {
+		beat.Stop() // HTTP/2 has pings of its own
+	}
+	for silent := false; ; {
+		for p.next(conv, silent) {
+			silent = false
+			err := conv.carrier.Send(&conv.request)
 			p.mu.Lock()
 			conv.sending = false
 			p.mu.Unlock()
@@ -59,6 +66,9 @@ func (p *pipeline) send(ctx context.Context, conv *conversation) {
 		}
 		select {
 		case <-p.wake:
+		case <-beat.C:
+			silent = p.silent(conv)
+			continue
 		case <-ctx.Done():
 			return
 		}
@@ -74,16 +84,28 @@ func (p *pipeline) setOpen(conv *conversation) {
 	p.open = conv
 }
 
-// next makes one message of what is queued. It is false when that is nothing, or
-// when somebody else sends, who wakes the pipeline up.
-func (p *pipeline) next(conv *conversation) bool {
+// silent reports whether nothing was sent, or nothing was received, since it was
+// asked last. Then an empty message, to which there is an empty answer, shows
+// either side that the other one lives.
+func (p *pipeline) silent(conv *conversation) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	silent := !conv.said || !conv.heard
+	conv.said, conv.heard = false, false
+	return silent
+}
+
+// next makes one message of what is queued. It is false when that is nothing,
+// which will do if something has to be said, or when somebody else sends, who
+// wakes the pipeline up.
+func (p *pipeline) next(conv *conversation, something bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if conv.sending {
 		return false
 	}
 	p.fillLocked(conv)
-	conv.sending = len(conv.request.Calls) > 0
+	conv.sending = something || len(conv.request.Calls) > 0
 	return conv.sending
 }
 
@@ -115,5 +137,6 @@ func (p *pipeline) fillLocked(conv *conversation) {
 	p.queue = p.queue[:rest]
 	if len(request.Calls) > 0 {
 		conv.unheard++
+		conv.said = true
 	}
 }

@@ -49,7 +49,7 @@ func TestForgottenCallsCount(t *testing.T) {
 	c.wire.CallId, c.wire.Request = 7, make([]byte, 100)
 	p.queue = append(p.queue, c)
 	p.idleLocked(c)
-	if !p.forget(c) || p.open.unread != 100 || p.open.forgotten[7] != 100 {
+	if p.forget(c) != callSent || p.open.unread != 100 || p.open.forgotten[7] != 100 {
 		t.Errorf("%+v", p.open)
 	}
 }

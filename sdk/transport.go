@@ -2,6 +2,7 @@ package conclave
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"sync"
@@ -53,6 +54,8 @@ type connections struct {
 
 	unary       bool // without pipelines
 	dialTimeout time.Duration
+	dialer      *net.Dialer // for upgraded connections; nil: there are none
+	tls         *tls.Config
 
 	ctx    context.Context // ends with close
 	cancel context.CancelFunc
@@ -67,8 +70,8 @@ func newConnections(cfg config) *connections {
 		c.quick, c.bulk, c.long = cfg.httpClient, cfg.httpClient, cfg.httpClient
 		return c
 	}
-	dialer := &net.Dialer{Timeout: cfg.dialTimeout, KeepAlive: 15 * time.Second}
-	c.quick, c.bulk, c.long = newHTTP1(cfg, dialer), newHTTP2(cfg, dialer), newHTTP2(cfg, dialer)
+	c.dialer, c.tls = &net.Dialer{Timeout: cfg.dialTimeout, KeepAlive: 15 * time.Second}, cfg.tls
+	c.quick, c.bulk, c.long = newHTTP1(cfg, c.dialer), newHTTP2(cfg, c.dialer), newHTTP2(cfg, c.dialer)
 	return c
 }
 
@@ -116,13 +119,22 @@ func (c *connections) dial(url string) *node {
 		http:  c.quick,
 	}
 	if !c.unary {
-		quick := newPipeline(newPipelineClient(c.bulk, url), c)
+		quick := c.pipeline(c.bulk, url)
 		quick.led = func(urls []string) { c.led(n, urls) }
 		n.quick = n.quick.pipelined(quick)
-		n.long = n.long.pipelined(newPipeline(newPipelineClient(c.long, url), c))
+		n.long = n.long.pipelined(c.pipeline(c.long, url))
 		n.long.watches = newWatchPipe(newPipelineClient(c.long, url), c)
 	}
 	return n
+}
+
+// pipeline makes a pipeline to a node, which connects by itself if it can.
+func (c *connections) pipeline(client *http.Client, url string) *pipeline {
+	p := newPipeline(newPipelineClient(client, url), c)
+	if c.dialer != nil {
+		p.upgrade = func(ctx context.Context) (*wire.Conn, error) { return c.upgrade(ctx, url) }
+	}
+	return p
 }
 
 // start runs what ends with the connections. It is false when they are closed.

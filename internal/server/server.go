@@ -191,7 +191,10 @@ func (n *Node) shutdown(ctx context.Context) error {
 	defer cancel()
 	err := n.http.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return n.http.Close()
+		err = n.http.Close()
+	}
+	if late := n.api.Shutdown(ctx); !errors.Is(late, context.DeadlineExceeded) {
+		err = errors.Join(err, late)
 	}
 	return err
 }

@@ -219,6 +219,8 @@ func (Procedure) EnumDescriptor() ([]byte, []int) {
 	return file_conclave_v1_pipeline_proto_rawDescGZIP(), []int{0}
 }
 
+// A request without calls is answered with a response without replies: by that
+// callers know that the node lives.
 type PipelineRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Up to 4 MiB in all.
@@ -352,7 +354,10 @@ type PipelineResponse struct {
 	Replies []*Reply               `protobuf:"bytes,1,rep,name=replies,proto3" json:"replies,omitempty"`
 	// Where clients reach the node that leads the shard of a change among the
 	// replies, when this is another node: going there saves a hop.
-	LeaderUrls    []string `protobuf:"bytes,2,rep,name=leader_urls,json=leaderUrls,proto3" json:"leader_urls,omitempty"`
+	LeaderUrls []string `protobuf:"bytes,2,rep,name=leader_urls,json=leaderUrls,proto3" json:"leader_urls,omitempty"`
+	// The stream ends with this message, for this reason. Only where the stream
+	// cannot say so itself: on a connection without HTTP/2.
+	Ended         *CallError `protobuf:"bytes,3,opt,name=ended,proto3" json:"ended,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -397,6 +402,13 @@ func (x *PipelineResponse) GetReplies() []*Reply {
 func (x *PipelineResponse) GetLeaderUrls() []string {
 	if x != nil {
 		return x.LeaderUrls
+	}
+	return nil
+}
+
+func (x *PipelineResponse) GetEnded() *CallError {
+	if x != nil {
+		return x.Ended
 	}
 	return nil
 }
@@ -775,11 +787,12 @@ const file_conclave_v1_pipeline_proto_rawDesc = "" +
 	"\arequest\x18\x03 \x01(\fR\arequest\x12\x16\n" +
 	"\x06cancel\x18\x04 \x01(\bR\x06cancel\x12\x1d\n" +
 	"\n" +
-	"timeout_ms\x18\x05 \x01(\rR\ttimeoutMs\"a\n" +
+	"timeout_ms\x18\x05 \x01(\rR\ttimeoutMs\"\x8f\x01\n" +
 	"\x10PipelineResponse\x12,\n" +
 	"\areplies\x18\x01 \x03(\v2\x12.conclave.v1.ReplyR\areplies\x12\x1f\n" +
 	"\vleader_urls\x18\x02 \x03(\tR\n" +
-	"leaderUrls\"j\n" +
+	"leaderUrls\x12,\n" +
+	"\x05ended\x18\x03 \x01(\v2\x16.conclave.v1.CallErrorR\x05ended\"j\n" +
 	"\x05Reply\x12\x17\n" +
 	"\acall_id\x18\x01 \x01(\x04R\x06callId\x12\x1a\n" +
 	"\bresponse\x18\x02 \x01(\fR\bresponse\x12,\n" +
@@ -893,21 +906,22 @@ var file_conclave_v1_pipeline_proto_depIdxs = []int32{
 	2,  // 0: conclave.v1.PipelineRequest.calls:type_name -> conclave.v1.Call
 	0,  // 1: conclave.v1.Call.procedure:type_name -> conclave.v1.Procedure
 	4,  // 2: conclave.v1.PipelineResponse.replies:type_name -> conclave.v1.Reply
-	9,  // 3: conclave.v1.Reply.error:type_name -> conclave.v1.CallError
-	6,  // 4: conclave.v1.WatchManyRequest.calls:type_name -> conclave.v1.WatchCall
-	10, // 5: conclave.v1.WatchCall.watch:type_name -> conclave.v1.WatchRequest
-	8,  // 6: conclave.v1.WatchManyResponse.news:type_name -> conclave.v1.WatchNews
-	9,  // 7: conclave.v1.WatchNews.error:type_name -> conclave.v1.CallError
-	11, // 8: conclave.v1.CallError.info:type_name -> conclave.v1.ErrorInfo
-	1,  // 9: conclave.v1.PipelineService.Pipeline:input_type -> conclave.v1.PipelineRequest
-	5,  // 10: conclave.v1.PipelineService.WatchMany:input_type -> conclave.v1.WatchManyRequest
-	3,  // 11: conclave.v1.PipelineService.Pipeline:output_type -> conclave.v1.PipelineResponse
-	7,  // 12: conclave.v1.PipelineService.WatchMany:output_type -> conclave.v1.WatchManyResponse
-	11, // [11:13] is the sub-list for method output_type
-	9,  // [9:11] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	9,  // 3: conclave.v1.PipelineResponse.ended:type_name -> conclave.v1.CallError
+	9,  // 4: conclave.v1.Reply.error:type_name -> conclave.v1.CallError
+	6,  // 5: conclave.v1.WatchManyRequest.calls:type_name -> conclave.v1.WatchCall
+	10, // 6: conclave.v1.WatchCall.watch:type_name -> conclave.v1.WatchRequest
+	8,  // 7: conclave.v1.WatchManyResponse.news:type_name -> conclave.v1.WatchNews
+	9,  // 8: conclave.v1.WatchNews.error:type_name -> conclave.v1.CallError
+	11, // 9: conclave.v1.CallError.info:type_name -> conclave.v1.ErrorInfo
+	1,  // 10: conclave.v1.PipelineService.Pipeline:input_type -> conclave.v1.PipelineRequest
+	5,  // 11: conclave.v1.PipelineService.WatchMany:input_type -> conclave.v1.WatchManyRequest
+	3,  // 12: conclave.v1.PipelineService.Pipeline:output_type -> conclave.v1.PipelineResponse
+	7,  // 13: conclave.v1.PipelineService.WatchMany:output_type -> conclave.v1.WatchManyResponse
+	12, // [12:14] is the sub-list for method output_type
+	10, // [10:12] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_conclave_v1_pipeline_proto_init() }

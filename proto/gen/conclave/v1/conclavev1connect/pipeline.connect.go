@@ -47,6 +47,13 @@ type PipelineServiceClient interface {
 	// messages pass both ways before it sends the first call. A call that has got
 	// no answer when the stream ends may have been carried out; sending it again
 	// with its request_id is safe.
+	//
+	// The same messages also pass without HTTP/2, which costs more than they do: a
+	// GET for this procedure's path with "Connection: Upgrade" and "Upgrade:
+	// conclave-pipeline" over HTTP/1.1 is answered with 101, and from then on each
+	// message, either way, is preceded by a zero byte and four of its length, the
+	// most significant first. The node ends such a connection when it hears nothing
+	// for 30 s, so callers that have nothing to say send an empty message more often.
 	Pipeline(context.Context) (*connect.BidiStreamForClientSimple[v1.PipelineRequest, v1.PipelineResponse], error)
 	// WatchMany carries many watches over one stream, each as WatchService.Watch
 	// tells it. What several of them have to be told alike is sent once. The
@@ -102,6 +109,13 @@ type PipelineServiceHandler interface {
 	// messages pass both ways before it sends the first call. A call that has got
 	// no answer when the stream ends may have been carried out; sending it again
 	// with its request_id is safe.
+	//
+	// The same messages also pass without HTTP/2, which costs more than they do: a
+	// GET for this procedure's path with "Connection: Upgrade" and "Upgrade:
+	// conclave-pipeline" over HTTP/1.1 is answered with 101, and from then on each
+	// message, either way, is preceded by a zero byte and four of its length, the
+	// most significant first. The node ends such a connection when it hears nothing
+	// for 30 s, so callers that have nothing to say send an empty message more often.
 	Pipeline(context.Context, *connect.BidiStream[v1.PipelineRequest, v1.PipelineResponse]) error
 	// WatchMany carries many watches over one stream, each as WatchService.Watch
 	// tells it. What several of them have to be told alike is sent once. The

@@ -1,0 +1,118 @@
+package wire
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+)
+
+// Protocol is the name under which a pipeline takes an HTTP/1.1 connection over:
+// the Upgrade header of a GET for the procedure's path.
+const Protocol = "conclave-pipeline"
+
+// ErrTooLarge says that a message is larger than the connection's bound.
+var ErrTooLarge = errors.New("wire: the message is too large")
+
+const (
+	// A message is preceded by a byte of flags, which is 0, and four of length,
+	// as in a stream of Connect.
+	headBytes = 5
+	// keptBytes is how large a buffer may be to be kept.
+	keptBytes = 1 << 20
+	// readerBytes is how much is read at a time. What is larger is read into its
+	// own place.
+	readerBytes = 32 << 10
+	// Deadlines are set anew when they are older than this part of the patience:
+	// each costs a lock and a timer.
+	renewals = 4
+)
+
+// Conn carries messages over a connection of its own. HTTP/2 would cost four
+// goroutines a message on either side, which is more than the rest of a call.
+// One goroutine may send and one receive at a time; Close may be called at any
+// time.
+type Conn struct {
+	conn     net.Conn
+	in       *bufio.Reader
+	out      []byte
+	most     int
+	patience time.Duration
+	// readBy and writeBy are when the deadlines were set.
+	readBy, writeBy time.Time
+}
+
+// NewConn is for a connection that was upgraded; in has what was read from it
+// already, or is nil. Messages that are received have at most so many bytes. When
+// nothing comes for patience, or nothing is taken, Receive or Send fails; it may
+// be up to a quarter earlier.
+func NewConn(conn net.Conn, in *bufio.Reader, most int, patience time.Duration) *Conn {
+	if in == nil || in.Size() < readerBytes {
+		var rest io.Reader = conn
+		if in != nil && in.Buffered() > 0 {
+			rest = in
+		}
+		in = bufio.NewReaderSize(rest, readerBytes)
+	}
+	return &Conn{conn: conn, in: in, most: most, patience: patience}
+}
+
+// Send sends a message, in one write.
+func (c *Conn) Send(m Message) error { return c.SendAfter(nil, m) }
+
+// SendAfter sends some bytes that are no message, and a message.
+func (c *Conn) SendAfter(preface []byte, m Message) error {
+	var head [headBytes]byte
+	from := len(preface)
+	out := append(append(c.out[:0], preface...), head[:]...)
+	out, err := Append(out, m)
+	if err != nil {
+		return err
+	}
+	binary.BigEndian.PutUint32(out[from+1:], uint32(len(out)-from-headBytes))
+	if c.out = out[:0]; cap(out) > keptBytes {
+		c.out = nil
+	}
+	if now := time.Now(); now.Sub(c.writeBy) > c.patience/renewals {
+		c.writeBy = now
+		if err := c.conn.SetWriteDeadline(now.Add(c.patience)); err != nil {
+			return err
+		}
+	}
+	_, err = c.conn.Write(out)
+	return err
+}
+
+// Receive waits for a message. What it decodes to shares memory with nothing
+// else. The error is io.EOF when the connection ended between messages, and wraps
+// ErrTooLarge when there is a message that is not read.
+func (c *Conn) Receive(m Message) error {
+	if now := time.Now(); now.Sub(c.readBy) > c.patience/renewals {
+		c.readBy = now
+		if err := c.conn.SetReadDeadline(now.Add(c.patience)); err != nil {
+			return err
+		}
+	}
+	var head [headBytes]byte
+	if _, err := io.ReadFull(c.in, head[:]); err != nil {
+		return err
+	}
+	size := binary.BigEndian.Uint32(head[1:])
+	if head[0] != 0 {
+		return fmt.Errorf("wire: flags %#x are not known", head[0])
+	}
+	if uint64(size) > uint64(c.most) {
+		return fmt.Errorf("%w: %d bytes, and %d are allowed", ErrTooLarge, size, c.most)
+	}
+	data := make([]byte, size)
+	if _, err := io.ReadFull(c.in, data); err != nil {
+		return fmt.Errorf("wire: a message is cut off: %w", err)
+	}
+	return m.UnmarshalVTUnsafe(data)
+}
+
+// Close ends the connection; who sends or receives gets an error.
+func (c *Conn) Close() error { return c.conn.Close() }

@@ -1,0 +1,154 @@
+package rpc
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/conclavehq/conclave/internal/wire"
+	conclavev1 "github.com/conclavehq/conclave/proto/gen/conclave/v1"
+	"github.com/conclavehq/conclave/proto/gen/conclave/v1/conclavev1connect"
+)
+
+// peerPatience is how long an upgraded connection lives whose caller says
+// nothing, or takes nothing.
+const peerPatience = 30 * time.Second
+
+// preface is what the first message on an upgraded connection comes after.
+const preface = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: " + wire.Protocol + "\r\n\r\n"
+
+// upgrades are the connections that pipelines have taken over from the HTTP
+// server, which looks after them no more. All methods may be called from many
+// goroutines.
+type upgrades struct {
+	mu    sync.Mutex
+	conns map[*wire.Conn]struct{}
+	work  sync.WaitGroup
+}
+
+func (u *upgrades) add(conn *wire.Conn) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.conns == nil {
+		u.conns = make(map[*wire.Conn]struct{})
+	}
+	u.conns[conn] = struct{}{}
+}
+
+func (u *upgrades) remove(conn *wire.Conn) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.conns, conn)
+	_ = conn.Close()
+}
+
+// shutdown waits for all connections, and closes those that are there when ctx
+// ends.
+func (u *upgrades) shutdown(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		u.work.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+	}
+	u.mu.Lock()
+	for conn := range u.conns {
+		_ = conn.Close()
+	}
+	u.mu.Unlock()
+	<-done
+	return ctx.Err()
+}
+
+// upgradable serves requests that want to take their connection over, and leaves
+// others to next.
+func (h pipelineHandler) upgradable(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet && r.ProtoMajor == 1 && r.URL.Path == conclavev1connect.PipelineServicePipelineProcedure &&
+			strings.EqualFold(r.Header.Get("Upgrade"), wire.Protocol) {
+			h.upgrade(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// upgrade serves a stream on the request's connection.
+func (h pipelineHandler) upgrade(w http.ResponseWriter, r *http.Request) {
+	h.upgrades.work.Add(1) // before the HTTP server forgets the connection
+	defer h.upgrades.work.Done()
+	conn, in, err := takeOver(w)
+	if err != nil {
+		http.Error(w, "this connection cannot be upgraded", http.StatusInternalServerError)
+		return
+	}
+	stream := upgraded{wire.NewConn(conn, in, maxReadBytes, peerPatience)}
+	h.upgrades.add(stream.Conn)
+	defer h.upgrades.remove(stream.Conn)
+	_ = h.edge.streamed(r.Context(), conclavev1connect.PipelineServicePipelineProcedure, func(ctx context.Context) error {
+		if err := stream.SendAfter([]byte(preface), &conclavev1.PipelineResponse{}); err != nil {
+			return goneError(err)
+		}
+		err := h.converse(ctx, stream)
+		if !errors.Is(err, errGone) {
+			f := explain(err)
+			_ = stream.Send(&conclavev1.PipelineResponse{Ended: &conclavev1.CallError{
+				Code: uint32(f.status()), Message: f.message, Info: f.info,
+			}})
+		}
+		return err
+	})
+}
+
+func takeOver(w http.ResponseWriter) (net.Conn, *bufio.Reader, error) {
+	conn, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := conn.SetDeadline(time.Time{}); err != nil { // those of the HTTP server
+		_ = conn.Close()
+		return nil, nil, err
+	}
+	return conn, buffered.Reader, nil
+}
+
+// upgraded is a stream on a connection of its own.
+type upgraded struct{ *wire.Conn }
+
+// Send sends a message.
+func (u upgraded) Send(response *conclavev1.PipelineResponse) error { return u.Conn.Send(response) }
+
+// Receive waits for a message.
+func (u upgraded) Receive() (*conclavev1.PipelineRequest, error) {
+	request := &conclavev1.PipelineRequest{}
+	err := u.Conn.Receive(request)
+	switch {
+	case err == nil:
+		return request, nil
+	case errors.Is(err, wire.ErrTooLarge):
+		return nil, fail(conclavev1.ErrorReason_ERROR_REASON_TOO_LARGE, "a message of the stream is larger than %d bytes", maxReadBytes)
+	}
+	return nil, goneError(err)
+}
+
+// errGone says that there is no caller any more. Here, unlike on a stream of
+// Connect, the end of what it sends is the end of what it reads.
+var errGone = fmt.Errorf("rpc: the caller is gone: %w", context.Canceled)
+
+func goneError(err error) error {
+	if errors.Is(err, io.EOF) {
+		return errGone
+	}
+	return fmt.Errorf("%w: %w", errGone, err)
+}
