@@ -43,6 +43,7 @@ func newServerCommand() *cobra.Command {
 			// What dependencies have to say becomes lines of the node's log.
 			log.SetFlags(0)
 			log.SetOutput(server.StandardLog(logger))
+			leaveGCRoom()
 			node, err := server.Start(cmd.Context(), settings, logger)
 			if err != nil {
 				return fmt.Errorf("cannot start: %w", err)
