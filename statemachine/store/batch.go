@@ -68,7 +68,7 @@ func (b *Batch) Get(key []byte) []byte {
 	if b.rangeDeleted(view(key)) {
 		return nil
 	}
-	if value, ok := b.db.recent.get(key); ok {
+	if value, ok := b.db.recent.get(view(key), newest); ok {
 		return value
 	}
 	value, err := get(b.db.pebble, key)

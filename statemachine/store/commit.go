@@ -17,17 +17,18 @@ func (b *Batch) Commit() error {
 	if b.empty() {
 		return nil
 	}
-	out := b.db.pebble.NewBatch()
+	out, commit := b.db.pebble.NewBatch(), b.db.commits.Load()+1
 	if len(b.ranges) > 0 {
-		b.db.recent = recent{}
+		b.db.recent.forget(commit)
 	}
-	err := b.write(out)
+	err := b.write(out, commit)
 	if err == nil {
 		err = out.Commit(pebble.NoSync)
 	}
 	if err := errors.Join(err, out.Close()); err != nil {
 		return fmt.Errorf("store: commit: %w", err)
 	}
+	b.db.commits.Store(commit)
 	b.db.unsynced.Store(true)
 	if err := b.db.noteManifest(); err != nil {
 		return fmt.Errorf("store: commit: %w", err)
@@ -53,21 +54,23 @@ func (b *Batch) empty() bool {
 }
 
 // write puts the outcome of all changes into a Pebble batch: ranges first,
-// then the last value of every changed record, table by table.
-func (b *Batch) write(out *pebble.Batch) error {
+// then the last value of every changed record, table by table. What is kept in
+// recent is so before Pebble has it.
+func (b *Batch) write(out *pebble.Batch, commit uint64) error {
 	for _, r := range b.ranges {
 		if err := out.DeleteRange([]byte(r.from), []byte(r.to), nil); err != nil {
 			return err
 		}
 	}
 	for _, record := range b.dirty {
+		b.db.recent.put(record.key, record.value, commit)
 		if err := writeRecord(out, record.key, record.value); err != nil {
 			return err
 		}
 	}
 	for i := range b.lanes {
 		err := b.lanes[i].each(func(w *write) error {
-			b.db.recent.add(w.key, w.value)
+			b.db.recent.put(w.key, w.value, commit)
 			return writeRecord(out, w.key, w.value)
 		})
 		if err != nil {

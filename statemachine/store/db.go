@@ -27,8 +27,10 @@ type DB struct {
 	// goroutine touches it.
 	hot   btree.Map[string, *hotRecord]
 	batch *Batch
-	// recent holds cold records that were written last, for the apply goroutine.
-	recent recent
+	// recent holds what was written or read last; commits is the number of the
+	// last commit.
+	recent  *recent
+	commits atomic.Uint64
 	// hotRecords is the size of hot after the last commit, for metrics.
 	hotRecords atomic.Int64
 
@@ -59,7 +61,7 @@ func Open(dir string, opts Options) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: open %s: %w", dir, err)
 	}
-	d := &DB{pebble: db, log: log, witness: w}
+	d := &DB{pebble: db, log: log, witness: w, recent: newRecent()}
 	err = w.note()
 	if err == nil {
 		err = d.loadHot()

@@ -1,44 +1,135 @@
 package store
 
-import "github.com/conclavehq/conclave/internal/keys"
+import (
+	"hash/maphash"
+	"math"
+	"strings"
+	"sync"
 
-// recentBytes is how much each of the two generations of recent holds.
-const recentBytes = 8 << 20
+	"github.com/conclavehq/conclave/internal/keys"
+)
 
-// recent is the latest versions of keys that were written last. A write needs
-// the version that it replaces, and the key that is written next is often one
-// that was written before. There are two generations: when the young one is
-// full, it becomes the old one, and what was in that is forgotten.
+const (
+	recentShards = 16
+	// recentBytes is how much each of the two generations of a shard holds.
+	recentBytes = 2 << 20
+)
+
+// newest is later than every commit.
+const newest = math.MaxUint64
+
+// recent is the records that were written or read last, as the last commit left
+// them: a write needs the version that it replaces, a read comes back to the same
+// keys, and Pebble takes ten times as long to find either. It serves the apply
+// goroutine and readers of older moments alike, because each record says since
+// when it is so. All methods may be called from many goroutines, but put and
+// forget only from the one that applies.
+//
+// The order that keeps readers right: a commit is told here first, then Pebble,
+// then it counts; a view takes the number of the last commit first, then Pebble's
+// snapshot. So what a view may find here is in its snapshot, too, and what its
+// snapshot has beyond that number is not found here.
 type recent struct {
-	young, old map[string][]byte
+	seed   maphash.Seed
+	shards [recentShards]recentShard
+}
+
+// recentShard has two generations: when the young one is full, it becomes the
+// old one, and what was in that is forgotten.
+type recentShard struct {
+	mu         sync.Mutex // protects what follows
+	young, old map[string]recentRecord
 	bytes      int
+	// written is the last commit that changed a record of the shard, kept or not.
+	written uint64
 }
 
-// get returns a record that is known; nil is known to be none.
-func (r *recent) get(key []byte) (value []byte, known bool) {
-	if value, known = r.young[string(key)]; known {
-		return value, true
-	}
-	if value, known = r.old[string(key)]; known {
-		r.add(string(key), value)
-	}
-	return value, known
+// recentRecord is a record as it is since a commit; a nil value is none.
+type recentRecord struct {
+	value []byte
+	since uint64
 }
 
-// add keeps a record that is on its way to the disk, or in it. Records of other
-// tables are not read before they are written.
-func (r *recent) add(key string, value []byte) {
-	if keys.Table(key[keys.HeaderLen-1]) != keys.Latest {
+func newRecent() *recent { return &recent{seed: maphash.MakeSeed()} }
+
+// keeps reports whether records of a key's table are kept: others are not read
+// by themselves, or are in memory anyway.
+func (r *recent) keeps(key string) bool {
+	table := keys.Table(key[keys.HeaderLen-1])
+	return table == keys.Latest || table == keys.Meta
+}
+
+func (r *recent) shard(key string) *recentShard {
+	return &r.shards[maphash.String(r.seed, key)%recentShards]
+}
+
+// recordBytes is what a record costs besides its key and its value.
+const recordBytes = 96
+
+func (r recentRecord) size(key string) int { return len(key) + len(r.value) + recordBytes }
+
+// get returns a record as it was after a commit, if that is known; nil is known
+// to be none.
+func (r *recent) get(key string, at uint64) (value []byte, known bool) {
+	s := r.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	record, known := s.young[key]
+	if !known {
+		if record, known = s.old[key]; known {
+			s.add(strings.Clone(key), record) // the caller's may change
+		}
+	}
+	return record.value, known && record.since <= at
+}
+
+// put notes what a commit that is about to be made writes.
+func (r *recent) put(key string, value []byte, commit uint64) {
+	if !r.keeps(key) {
 		return
 	}
-	if size := len(key) + len(value); r.young == nil || r.bytes+size > recentBytes {
-		if size > recentBytes/4 {
-			delete(r.young, key)
-			delete(r.old, key)
-			return
-		}
-		r.old, r.young, r.bytes = r.young, make(map[string][]byte), 0
+	s := r.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.written = commit
+	s.add(key, recentRecord{value: value, since: commit})
+}
+
+// offer notes what was read as it was after a commit, unless there may be
+// something newer.
+func (r *recent) offer(key string, value []byte, at uint64) {
+	s := r.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.written <= at {
+		s.add(key, recentRecord{value: value, since: at})
 	}
-	r.bytes += len(key) + len(value)
-	r.young[key] = value
+}
+
+// forget forgets everything, for a commit that changes more than it can list.
+func (r *recent) forget(commit uint64) {
+	for i := range r.shards {
+		s := &r.shards[i]
+		s.mu.Lock()
+		s.young, s.old, s.bytes, s.written = nil, nil, 0, commit
+		s.mu.Unlock()
+	}
+}
+
+// add keeps a record instead of what was there.
+func (s *recentShard) add(key string, record recentRecord) {
+	delete(s.old, key)
+	if before, ok := s.young[key]; ok {
+		s.bytes -= before.size(key)
+		delete(s.young, key)
+	}
+	size := record.size(key)
+	if size > recentBytes/4 {
+		return
+	}
+	if s.young == nil || s.bytes+size > recentBytes {
+		s.old, s.young, s.bytes = s.young, make(map[string]recentRecord), 0
+	}
+	s.bytes += size
+	s.young[key] = record
 }

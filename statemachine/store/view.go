@@ -13,6 +13,7 @@ import (
 // A read that fails makes Get answer nil and Scan stop; Err has the reason.
 type View struct {
 	db       *DB
+	at       uint64 // a commit that the snapshot has
 	snapshot *pebble.Snapshot
 	err      error
 }
@@ -22,13 +23,24 @@ func (d *DB) View() (*View, error) {
 	if err := d.acquire(); err != nil {
 		return nil, err
 	}
-	return &View{db: d, snapshot: d.pebble.NewSnapshot()}, nil
+	at := d.commits.Load() // before the snapshot: see recent
+	return &View{db: d, at: at, snapshot: d.pebble.NewSnapshot()}, nil
 }
 
-// Get returns the value of a record, nil if there is none. It stays valid.
+// Get returns the value of a record, nil if there is none. It stays valid, and
+// the caller must not change it.
 func (v *View) Get(key []byte) []byte {
+	kept := v.db.recent.keeps(view(key))
+	if kept {
+		if value, known := v.db.recent.get(view(key), v.at); known {
+			return value
+		}
+	}
 	value, err := get(v.snapshot, key)
 	v.fail(err)
+	if kept && err == nil {
+		v.db.recent.offer(string(key), value, v.at)
+	}
 	return value
 }
 
