@@ -35,7 +35,7 @@ func (s *stage) once(ctx context.Context, w workload.Workload, sys system.System
 	if !s.keep {
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	}
-	cluster, err := system.Start(ctx, sys, s.binaries[sys.Name()], dir, w.Nodes)
+	cluster, err := system.Start(ctx, sys, s.binaries[sys.Name()], dir, w.Nodes, w.Profiled)
 	if err != nil {
 		return r, err
 	}

@@ -58,7 +58,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embed: %w", err)
 	}
-	inner, err := server.StartWith(ctx, opts)
+	inner, err := server.Start(ctx, opts)
 	if err != nil {
 		return nil, fmt.Errorf("embed: cannot start: %w", err)
 	}

@@ -19,13 +19,15 @@ type Cluster struct {
 	program string
 	nodes   []Node
 	running []*process
+	// profiled says that the nodes serve profiles.
+	profiled bool
 }
 
 // Start makes a new cluster with its data in an empty directory, and returns
-// when every node serves.
-func Start(ctx context.Context, s System, program, dir string, nodes int) (*Cluster, error) {
-	c := &Cluster{system: s, program: program}
-	addresses, err := freeAddresses(ctx, 2*nodes)
+// when every node serves. LiveHeap works on a profiled cluster only.
+func Start(ctx context.Context, s System, program, dir string, nodes int, profiled bool) (*Cluster, error) {
+	c := &Cluster{system: s, program: program, profiled: profiled}
+	addresses, err := freeAddresses(ctx, 3*nodes)
 	if err != nil {
 		return nil, err
 	}
@@ -34,8 +36,9 @@ func Start(ctx context.Context, s System, program, dir string, nodes int) (*Clus
 		c.nodes = append(c.nodes, Node{
 			Name:      name,
 			Dir:       filepath.Join(dir, name),
-			ClientURL: "http://" + addresses[2*i],
-			PeerURL:   "http://" + addresses[2*i+1],
+			ClientURL: "http://" + addresses[3*i],
+			PeerURL:   "http://" + addresses[3*i+1],
+			DebugURL:  "http://" + addresses[3*i+2],
 		})
 	}
 	if err := c.start(ctx); err != nil {
@@ -89,7 +92,12 @@ func (c *Cluster) start(ctx context.Context) error {
 		if err := os.MkdirAll(filepath.Dir(n.Dir), 0o700); err != nil {
 			return err
 		}
-		p, err := launch(n.Name, n.Dir+".log", c.program, c.system.Arguments(n, c.nodes)...)
+		arguments := c.system.Arguments(n, c.nodes)
+		if c.profiled {
+			profiles, _ := c.system.Profiles(n)
+			arguments = append(arguments, profiles...)
+		}
+		p, err := launch(n.Name, n.Dir+".log", c.program, arguments...)
 		if err != nil {
 			return err
 		}

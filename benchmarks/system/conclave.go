@@ -21,6 +21,11 @@ func (Conclave) Arguments(self Node, all []Node) []string {
 	return append([]string{"server"}, sharedArguments(self, all)...)
 }
 
+// Profiles has a port of its own.
+func (Conclave) Profiles(self Node) (arguments []string, url string) {
+	return []string{"--listen-debug-url=" + self.DebugURL}, self.DebugURL
+}
+
 // Ready reads linearizably.
 func (s Conclave) Ready(ctx context.Context, endpoint string) error {
 	c, err := s.Dial(ctx, []string{endpoint})

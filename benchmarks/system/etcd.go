@@ -32,6 +32,12 @@ func (Etcd) Arguments(self Node, all []Node) []string {
 		"--logger=zap", "--log-outputs=stderr")
 }
 
+// Profiles are served beside the API. The flag also makes etcd sample one in five
+// waits for a lock.
+func (Etcd) Profiles(self Node) (arguments []string, url string) {
+	return []string{"--enable-pprof"}, self.ClientURL
+}
+
 // Ready reads linearizably.
 func (e Etcd) Ready(ctx context.Context, endpoint string) error {
 	c, err := e.Dial(ctx, []string{endpoint})

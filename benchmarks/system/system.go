@@ -13,6 +13,9 @@ type System interface {
 	Name() string
 	// Arguments are the server's command line, without the program.
 	Arguments(self Node, all []Node) []string
+	// Profiles are the arguments with which a node serves net/http/pprof, and the
+	// URL where it does then.
+	Profiles(self Node) (arguments []string, url string)
 	// Dial makes one client of a cluster, as a program would have one.
 	Dial(ctx context.Context, endpoints []string) (Client, error)
 	// Ready returns nil when the node at the endpoint serves clients.
@@ -67,6 +70,6 @@ type Release func(ctx context.Context) error
 // Node is one process of a cluster. All nodes are on this machine.
 type Node struct {
 	Name, Dir string
-	// ClientURL and PeerURL are where it listens.
-	ClientURL, PeerURL string
+	// ClientURL and PeerURL are where it listens, and DebugURL where it may.
+	ClientURL, PeerURL, DebugURL string
 }

@@ -1,11 +1,8 @@
 package system
 
 import (
-	"bufio"
-	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -93,37 +90,4 @@ func readStatus(name string) (map[string]int64, error) {
 		}
 	}
 	return numbers, nil
-}
-
-// Heap is how many bytes the nodes have allocated on their heaps, garbage
-// included, as their /metrics tell.
-func (c *Cluster) Heap(ctx context.Context) (int64, error) {
-	var sum int64
-	for _, endpoint := range c.Endpoints() {
-		n, err := metric(ctx, endpoint+"/metrics", "go_memstats_heap_alloc_bytes")
-		if err != nil {
-			return 0, err
-		}
-		sum += int64(n)
-	}
-	return sum, nil
-}
-
-func metric(ctx context.Context, url, name string) (float64, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return 0, err
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0, err
-	}
-	defer res.Body.Close()
-	lines := bufio.NewScanner(res.Body)
-	for lines.Scan() {
-		if value, ok := strings.CutPrefix(lines.Text(), name+" "); ok {
-			return strconv.ParseFloat(value, 64)
-		}
-	}
-	return 0, fmt.Errorf("%s has no %s: %w", url, name, errors.Join(lines.Err()))
 }

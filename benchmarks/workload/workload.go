@@ -25,6 +25,8 @@ type Workload struct {
 	Callers int
 	// Nodes is the size of the cluster.
 	Nodes int
+	// Profiled says that the nodes serve profiles, which Cluster.LiveHeap needs.
+	Profiled bool
 	// Goals are what was promised.
 	Goals []Goal
 	// Mode is the flag that asks for a workload which is too long for a normal

@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
@@ -39,6 +41,7 @@ func TestScripts(t *testing.T) {
 			"await":     await,
 			"retry":     retry,
 			"capture":   capture,
+			"fetch":     fetch,
 		},
 	})
 }
@@ -120,4 +123,25 @@ func capture(ts *testscript.TestScript, neg bool, args []string) {
 		value = words[n-1]
 	}
 	ts.Setenv(args[0], value)
+}
+
+// fetch is `[!] fetch URL`: what is answered there becomes the standard output.
+func fetch(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: fetch URL")
+	}
+	answer, err := http.Get(args[0])
+	if err == nil {
+		defer answer.Body.Close()
+		_, err = io.Copy(ts.Stdout(), answer.Body)
+	}
+	if err == nil && answer.StatusCode != http.StatusOK {
+		err = errors.New(answer.Status)
+	}
+	if neg && err == nil {
+		ts.Fatalf("%s answers", args[0])
+	}
+	if !neg {
+		ts.Check(err)
+	}
 }

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"runtime"
 
 	"github.com/spf13/cobra"
 
 	"github.com/conclavehq/conclave/internal/config"
+	"github.com/conclavehq/conclave/internal/profiles"
 	"github.com/conclavehq/conclave/internal/server"
 )
 
@@ -44,7 +46,16 @@ func newServerCommand() *cobra.Command {
 			log.SetFlags(0)
 			log.SetOutput(server.StandardLog(logger))
 			leaveGCRoom()
-			node, err := server.Start(cmd.Context(), settings, logger)
+			if settings.ListenDebugURL == "" {
+				// A program that links the profiles samples its allocations, even when
+				// nobody can ask for them.
+				runtime.MemProfileRate = 0
+			}
+			node, err := server.Start(cmd.Context(), server.Options{
+				Settings: settings,
+				Debug:    profiles.Handler(),
+				Log:      logger,
+			})
 			if err != nil {
 				return fmt.Errorf("cannot start: %w", err)
 			}

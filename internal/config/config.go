@@ -7,6 +7,7 @@ package config
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"regexp"
@@ -33,6 +34,9 @@ type Server struct {
 	// InitialAdvertisePeerURLs is what the other nodes are told. Default: the
 	// listen URL.
 	InitialAdvertisePeerURLs string `koanf:"initial-advertise-peer-urls"`
+	// ListenDebugURL is where profiles of the process are served; one URL of the
+	// loopback interface, because nobody is asked who they are. Default: nowhere.
+	ListenDebugURL string `koanf:"listen-debug-url"`
 
 	// InitialCluster lists all nodes as NAME=URL,… with their peer URLs.
 	// Default: this node alone.
@@ -101,7 +105,7 @@ func (s *Server) Validate() error {
 		return fmt.Errorf("--name %q: a name has 1 to 63 letters, digits, dots, dashes or underscores and starts with a letter or digit", s.Name)
 	}
 	s.fill()
-	for _, check := range []func() error{s.checkURLs, s.checkCluster, s.checkNumbers, s.checkWords} {
+	for _, check := range []func() error{s.checkURLs, s.checkDebugURL, s.checkCluster, s.checkNumbers, s.checkWords} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -126,6 +130,29 @@ func (s *Server) checkURLs() error {
 		if list.one && len(addresses) != 1 {
 			return fmt.Errorf("%s: give exactly one URL, not %d", list.flag, len(addresses))
 		}
+	}
+	return nil
+}
+
+// checkDebugURL wants the address in numbers: a name means what the machine's
+// files and name servers say.
+func (s *Server) checkDebugURL() error {
+	if s.ListenDebugURL == "" {
+		return nil
+	}
+	addresses, err := Addresses(s.ListenDebugURL)
+	if err != nil {
+		return fmt.Errorf("--listen-debug-url: %w", err)
+	}
+	if len(addresses) != 1 {
+		return fmt.Errorf("--listen-debug-url: give exactly one URL, not %d", len(addresses))
+	}
+	host, _, err := net.SplitHostPort(addresses[0])
+	if err != nil {
+		return fmt.Errorf("--listen-debug-url: %w", err)
+	}
+	if ip, err := netip.ParseAddr(host); err != nil || !ip.IsLoopback() {
+		return fmt.Errorf("--listen-debug-url %s: give a loopback address in numbers, such as http://127.0.0.1:7402, because whoever reaches this port sees into the process without a password; from elsewhere, go there through an SSH tunnel", s.ListenDebugURL)
 	}
 	return nil
 }

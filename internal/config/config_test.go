@@ -55,6 +55,32 @@ func TestPrecedence(t *testing.T) {
 	}
 }
 
+// Nothing is served about the process unless it was asked for, on this machine.
+func TestListenDebugURL(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "c.yaml")
+	if err := os.WriteFile(file, []byte("listen-debug-url: http://127.0.0.1:7402\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args    []string
+		environ []string
+		want    string
+	}{
+		{want: ""},
+		{args: []string{"--listen-debug-url", ""}, want: ""},
+		{args: []string{"--listen-debug-url", "http://127.0.0.1:7402"}, want: "http://127.0.0.1:7402"},
+		{args: []string{"--listen-debug-url", "http://127.8.8.8:0/"}, want: "http://127.8.8.8:0/"},
+		{args: []string{"--listen-debug-url", "http://[::1]:7402"}, want: "http://[::1]:7402"},
+		{environ: []string{"CONCLAVE_LISTEN_DEBUG_URL=http://127.0.0.1:7402"}, want: "http://127.0.0.1:7402"},
+		{args: []string{"--config-file", file}, want: "http://127.0.0.1:7402"},
+	} {
+		s, err := load(t, c.environ, c.args...)
+		if err != nil || s.ListenDebugURL != c.want {
+			t.Errorf("%v %v: got %q, %v; want %q", c.args, c.environ, s.ListenDebugURL, err, c.want)
+		}
+	}
+}
+
 func TestMistakesGetOneSentence(t *testing.T) {
 	bad := filepath.Join(t.TempDir(), "bad.yaml")
 	if err := os.WriteFile(bad, []byte("nam: n9\n"), 0o600); err != nil {
@@ -70,6 +96,15 @@ func TestMistakesGetOneSentence(t *testing.T) {
 		{args: []string{"--listen-client-urls", "https://localhost:7400"}, want: "only http://"},
 		{args: []string{"--listen-client-urls", "http://localhost"}, want: "has no port"},
 		{args: []string{"--listen-peer-urls", "http://a:1,http://b:2"}, want: "exactly one"},
+		{args: []string{"--listen-debug-url", "127.0.0.1:7402"}, want: "is not a URL"},
+		{args: []string{"--listen-debug-url", "http://127.0.0.1:1,http://127.0.0.1:2"}, want: "exactly one"},
+		{args: []string{"--listen-debug-url", ","}, want: "no URL given"},
+		{args: []string{"--listen-debug-url", "http://0.0.0.0:7402"}, want: "loopback address in numbers"},
+		{args: []string{"--listen-debug-url", "http://:7402"}, want: "loopback address in numbers"},
+		{args: []string{"--listen-debug-url", "http://[::]:7402"}, want: "loopback address in numbers"},
+		{args: []string{"--listen-debug-url", "http://10.0.0.1:7402"}, want: "loopback address in numbers"},
+		{args: []string{"--listen-debug-url", "http://localhost:7402"}, want: "loopback address in numbers"},
+		{environ: []string{"CONCLAVE_LISTEN_DEBUG_URL=http://10.0.0.1:7402"}, want: "loopback address in numbers"},
 		{args: []string{"--initial-cluster", "x=http://127.0.0.1:7401"}, want: "does not list this node"},
 		{args: []string{"--initial-cluster", "default=http://127.0.0.1:9"}, want: "make them equal"},
 		{args: []string{"--initial-cluster", "default"}, want: "is not NAME=URL"},

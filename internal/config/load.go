@@ -35,6 +35,7 @@ func Flags(flags *pflag.FlagSet) {
 	flags.String("advertise-client-urls", "", "client URLs to tell others (default: the listen URLs)")
 	flags.String("listen-peer-urls", d.ListenPeerURLs, "URL to serve the other nodes on")
 	flags.String("initial-advertise-peer-urls", "", "peer URL to tell others (default: the listen URL)")
+	flags.String("listen-debug-url", "", "URL on a loopback address to serve profiles of the process on (default: none)")
 	flags.String("initial-cluster", "", "all nodes as NAME=PEER-URL,... (default: this node alone)")
 	flags.String("initial-cluster-state", d.InitialClusterState, "new, or existing for a node that replaces one")
 	flags.String("initial-cluster-token", d.InitialClusterToken, "word that tells this cluster from others")

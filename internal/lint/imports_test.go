@@ -115,6 +115,12 @@ var bans = []ban{
 	},
 	{
 		in:     everywhere,
+		except: []string{"internal/profiles", "cmd/...", "benchmarks/..."},
+		not:    append(own("internal/profiles"), "net/http/pprof"),
+		why:    "net/http/pprof registers itself with http.DefaultServeMux, which a program that embeds a node may serve to anybody",
+	},
+	{
+		in:     everywhere,
 		except: []string{"cluster/...", "statemachine"},
 		not:    dragonboat,
 		why:    "only cluster (which runs Raft) and statemachine (which Raft calls) depend on Dragonboat, so that it can be upgraded or replaced",

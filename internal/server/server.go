@@ -30,7 +30,7 @@ const (
 	drainTimeout = 3 * time.Second
 )
 
-// Options are what a program that embeds a node may choose beside its settings.
+// Options are a node's settings, and what a program may choose beside them.
 type Options struct {
 	// Settings are validated by the caller.
 	Settings config.Server
@@ -38,6 +38,8 @@ type Options struct {
 	// settings. The node owns and closes them, also when it cannot start.
 	ClientListeners []net.Listener
 	PeerListener    net.Listener
+	// Debug is served at the settings' ListenDebugURL.
+	Debug http.Handler
 	// Log receives what the operator should know.
 	Log zerolog.Logger
 }
@@ -49,6 +51,7 @@ type Node struct {
 	cluster *cluster.Cluster
 	api     *rpc.Server
 	http    *http.Server
+	debug   debugPort
 	cache   *store.Cache
 
 	// failed receives the first reason why the node cannot go on.
@@ -60,13 +63,8 @@ type Node struct {
 }
 
 // Start runs a node and returns as soon as its replicas run and its client port
-// answers. It logs one line when it serves.
-func Start(ctx context.Context, settings config.Server, log zerolog.Logger) (*Node, error) {
-	return StartWith(ctx, Options{Settings: settings, Log: log})
-}
-
-// StartWith is Start with more to choose. On an error nothing is left behind.
-func StartWith(ctx context.Context, opts Options) (*Node, error) {
+// answers. It logs one line when it serves. On an error nothing is left behind.
+func Start(ctx context.Context, opts Options) (*Node, error) {
 	listeners := opts.ClientListeners
 	if listeners == nil {
 		var err error
@@ -94,12 +92,17 @@ func (n *Node) start(ctx context.Context, opts Options) error {
 	if err != nil {
 		return err
 	}
-	settings, err := clusterConfig(opts, peers, n)
-	if err != nil {
+	if n.debug, err = openDebug(ctx, opts); err != nil {
 		closeAll(peers)
 		return err
 	}
+	settings, err := clusterConfig(opts, peers, n)
+	if err != nil {
+		closeAll(append(peers, n.debug.listeners...))
+		return err
+	}
 	if n.cluster, err = cluster.Start(ctx, settings); err != nil {
+		closeAll(n.debug.listeners)
 		return err
 	}
 	registry := newRegistry(n.cluster)
@@ -122,14 +125,21 @@ func peerListeners(ctx context.Context, opts Options) ([]net.Listener, error) {
 	return listen(ctx, "--listen-peer-urls", opts.Settings.ListenPeerURLs)
 }
 
-// serve answers clients on the listeners and tells when the node is ready.
+// serve answers clients on the listeners, and the operator on the debug port.
 func (n *Node) serve(listeners []net.Listener) {
-	for _, l := range listeners {
+	answer := func(port string, with *http.Server, l net.Listener) {
 		n.serving.Go(func() {
-			if err := n.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-				n.fail(fmt.Errorf("the client port %s failed: %w", l.Addr(), err))
+			if err := with.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				n.fail(fmt.Errorf("the %s port %s failed: %w", port, l.Addr(), err))
 			}
 		})
+	}
+	for _, l := range listeners {
+		answer("client", n.http, l)
+	}
+	for _, l := range n.debug.listeners {
+		answer("debug", n.debug.http, l)
+		n.log.Info().Str("debug_url", "http://"+l.Addr().String()+"/debug/pprof/").Msg("serving profiles")
 	}
 }
 
@@ -185,16 +195,23 @@ func (n *Node) Stop(ctx context.Context) error {
 	return n.stopErr
 }
 
-// shutdown ends the client port: gently for a while, then at once.
+// shutdown ends the client port and the debug port.
 func (n *Node) shutdown(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
-	err := n.http.Shutdown(ctx)
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = n.http.Close()
-	}
+	n.debug.end()
+	err := closePort(ctx, n.http)
 	if late := n.api.Shutdown(ctx); !errors.Is(late, context.DeadlineExceeded) {
 		err = errors.Join(err, late)
+	}
+	return errors.Join(err, closePort(ctx, n.debug.http))
+}
+
+// closePort ends a port: gently until ctx ends, then at once.
+func closePort(ctx context.Context, port *http.Server) error {
+	err := port.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = port.Close()
 	}
 	return err
 }

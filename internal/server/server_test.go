@@ -33,7 +33,12 @@ func settings(t *testing.T) config.Server {
 
 func start(t *testing.T) *server.Node {
 	t.Helper()
-	node, err := server.Start(t.Context(), settings(t), zerolog.Nop())
+	return startWith(t, server.Options{Settings: settings(t), Log: zerolog.Nop()})
+}
+
+func startWith(t *testing.T, opts server.Options) *server.Node {
+	t.Helper()
+	node, err := server.Start(t.Context(), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,17 +98,32 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// A port that somebody else has is one sentence.
+// A port that somebody else has is one sentence, and nothing is left behind: the
+// same settings with another port start.
 func TestPortInUse(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = taken.Close() }()
-	s := settings(t)
-	s.ListenPeerURLs = "http://" + taken.Addr().String()
-	_, err = server.Start(t.Context(), s, zerolog.Nop())
-	if err == nil || !strings.Contains(err.Error(), "is in use by another process") {
-		t.Errorf("got %v, want a sentence about the port", err)
+	url := "http://" + taken.Addr().String()
+	for _, c := range []struct {
+		flag string
+		set  func(s *config.Server, url string)
+	}{
+		{"--listen-client-urls", func(s *config.Server, url string) { s.ListenClientURLs = url }},
+		{"--listen-peer-urls", func(s *config.Server, url string) { s.ListenPeerURLs = url }},
+		{"--listen-debug-url", func(s *config.Server, url string) { s.ListenDebugURL = url }},
+	} {
+		opts := server.Options{Settings: settings(t), Debug: http.NotFoundHandler(), Log: zerolog.Nop()}
+		c.set(&opts.Settings, url)
+		_, err = server.Start(t.Context(), opts)
+		if err == nil || !strings.HasPrefix(err.Error(), c.flag+": ") || !strings.Contains(err.Error(), "is in use by another process") {
+			t.Errorf("got %v, want a sentence about the port of %s", err, c.flag)
+		}
+		c.set(&opts.Settings, "http://127.0.0.1:0")
+		if err := startWith(t, opts).Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
 	}
 }
