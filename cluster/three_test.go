@@ -114,13 +114,20 @@ func TestLeaderDies(t *testing.T) {
 // A leader that stops in order hands over first, so that the others hardly
 // notice, and says to its own callers that it is stopping.
 func TestStopHandsOver(t *testing.T) {
-	r := newRig(t, 3, func(c *cluster.Config) { c.ElectionTicks = 400 })
+	r := newRig(t, 3)
 	leader := r.leader(r.nodes[0], shard)
+	rest := r.others(leader)
+	for _, n := range rest { // they would wait for 20 s at least before an election
+		n.stop()
+		n.config.ElectionTicks = 4000
+		n.start()
+		n.ready()
+	}
 	leader.stop()
 	began := time.Now()
-	r.others(leader)[0].put("k", "v")
-	if took := time.Since(began); took > 1800*time.Millisecond {
-		t.Errorf("the next write took %v, with an election timeout of 2 s", took)
+	rest[0].put("k", "v")
+	if took := time.Since(began); took > 15*time.Second {
+		t.Errorf("the next write took %v, with an election timeout of 20 s", took)
 	}
 	if _, err := leader.Propose(within(t), shard, putCommand("k", "w")); !errors.Is(err, cluster.ErrStopped) {
 		t.Errorf("propose on a stopped node: %v", err)

@@ -25,9 +25,11 @@ type pipe struct {
 	replies map[uint64]*conclavev1.Reply
 }
 
+// pipe opens a stream as the SDK does: its answers are not compressed.
 func (s *site) pipe() *pipe {
 	s.t.Helper()
-	stream, err := conclavev1connect.NewPipelineServiceClient(h2c(s.t), s.url).Pipeline(within(s.t))
+	plain := connect.WithAcceptCompression("gzip", nil, nil)
+	stream, err := conclavev1connect.NewPipelineServiceClient(h2c(s.t), s.url, plain).Pipeline(within(s.t))
 	if err == nil {
 		err = stream.Send(nil)
 	}

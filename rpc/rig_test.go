@@ -22,7 +22,7 @@ import (
 )
 
 // patience is how long anything in these tests may take.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // node is a single node with a real cluster and state machine below it.
 type node struct{ *cluster.Cluster }

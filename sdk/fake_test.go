@@ -3,8 +3,11 @@ package conclave
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"syscall"
 	"testing"
 
 	"connectrpc.com/connect"
@@ -33,15 +36,19 @@ type fakeNode struct {
 	renewed func() error
 }
 
-// serve makes the node reachable.
-func (f *fakeNode) serve(t *testing.T) string {
+func (f *fakeNode) handler() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.Handle(conclavev1connect.NewKVServiceHandler(f))
 	mux.Handle(conclavev1connect.NewLeaseServiceHandler(f))
 	mux.Handle(conclavev1connect.NewMutexServiceHandler(f))
 	mux.Handle(conclavev1connect.NewNamespaceServiceHandler(f))
 	mux.Handle(conclavev1connect.NewWatchServiceHandler(f))
-	server := httptest.NewUnstartedServer(mux)
+	return mux
+}
+
+// serve makes the node reachable.
+func (f *fakeNode) serve(t *testing.T) string {
+	server := httptest.NewUnstartedServer(f.handler())
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
@@ -61,6 +68,33 @@ func dial(t *testing.T, endpoints []string, opts ...Option) *Client {
 	c.endpoints.current.Store(0)
 	t.Cleanup(func() { _ = c.Close() })
 	return c
+}
+
+// network has what answers at a host, and nobody else listens. It takes no time
+// and no socket: in a bubble of synctest, time passes only while the SDK waits.
+type network map[string]http.Handler
+
+// everywhere makes the SDK use the network.
+func (n network) everywhere() Option { return WithHTTPClient(&http.Client{Transport: n}) }
+
+func (n network) RoundTrip(req *http.Request) (res *http.Response, err error) {
+	if req.Body != nil {
+		defer req.Body.Close()
+	}
+	answers := n[req.URL.Host]
+	if answers == nil {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	}
+	defer func() {
+		if recover() != nil { // by broken
+			res, err = nil, io.ErrUnexpectedEOF
+		}
+	}()
+	answer := httptest.NewRecorder()
+	answers.ServeHTTP(answer, req)
+	res = answer.Result()
+	res.Request = req
+	return res, nil
 }
 
 // refusal is an error as the service sends it.

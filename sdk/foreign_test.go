@@ -15,16 +15,13 @@ import (
 	conclavev1 "github.com/conclavehq/conclave/proto/gen/conclave/v1"
 )
 
-// answering is a server that is no node.
-func answering(t *testing.T, code int, kind, body string) string {
-	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+// answering is what a server says that is no node.
+func answering(code int, kind, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", kind)
 		w.WriteHeader(code)
 		_, _ = w.Write([]byte(body))
-	}))
-	t.Cleanup(server.Close)
-	return server.URL
+	}
 }
 
 func TestWhatIsNoNodeIsLeft(t *testing.T) {
@@ -33,35 +30,56 @@ func TestWhatIsNoNodeIsLeft(t *testing.T) {
 		puts++
 		return &conclavev1.PutResponse{Revision: 2}, nil
 	}}
-	for name, other := range map[string]string{
-		"not found":     answering(t, http.StatusNotFound, "text/plain", "404 page not found"),
-		"another API":   answering(t, http.StatusNotFound, "application/json", `{"code":"not_found","message":"?"}`),
-		"a page":        answering(t, http.StatusOK, "text/html", "<html>"),
-		"a login":       answering(t, http.StatusFound, "text/html", ""),
-		"a TLS port":    answering(t, http.StatusBadRequest, "text/plain", "Client sent an HTTP request to an HTTPS server."),
-		"not permitted": answering(t, http.StatusForbidden, "text/plain", "no"),
+	for name, other := range map[string]http.Handler{
+		"not found":     answering(http.StatusNotFound, "text/plain", "404 page not found"),
+		"another API":   answering(http.StatusNotFound, "application/json", `{"code":"not_found","message":"?"}`),
+		"a page":        answering(http.StatusOK, "text/html", "<html>"),
+		"a login":       answering(http.StatusFound, "text/html", ""),
+		"a TLS port":    answering(http.StatusBadRequest, "text/plain", "Client sent an HTTP request to an HTTPS server."),
+		"not permitted": answering(http.StatusForbidden, "text/plain", "no"),
 	} {
 		puts = 0
-		if at, err := dial(t, []string{other, good.serve(t)}).Put(t.Context(), "a", "b"); err != nil || at != 2 || puts != 1 {
+		server := httptest.NewServer(other)
+		defer server.Close()
+		if at, err := dial(t, []string{server.URL, good.serve(t)}).Put(t.Context(), "a", "b"); err != nil || at != 2 || puts != 1 {
 			t.Errorf("%s: %v, %v, %d", name, at, err, puts)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-		_, err := dial(t, []string{other}).Put(ctx, "a", "b")
-		cancel()
-		want := "what answers at " + other + " is not a Conclave client port"
-		if !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrOutcomeUnknown) || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s alone: %v", name, err)
-		}
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			defer cancel()
+			_, err := dial(t, []string{"http://other"}, network{"other": other}.everywhere()).Put(ctx, "a", "b")
+			const want = "what answers at http://other is not a Conclave client port"
+			if !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrOutcomeUnknown) || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s alone: %v", name, err)
+			}
+		})
 	}
 }
 
 func TestTLSAtAPlainPort(t *testing.T) {
-	url := "https" + strings.TrimPrefix(answering(t, http.StatusOK, "text/plain", ""), "http")
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	server := httptest.NewServer(answering(http.StatusOK, "text/plain", ""))
+	defer server.Close()
+	url := "https" + strings.TrimPrefix(server.URL, "http")
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	if _, err := dial(t, []string{url}).Put(ctx, "a", "b"); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "say http:// instead") {
+	c := dial(t, []string{url}, WithLogger(slog.New(firstLine{slog.DiscardHandler, cancel})))
+	if _, err := c.Put(ctx, "a", "b"); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "say http:// instead") {
 		t.Error(err)
 	}
+}
+
+// firstLine is a log that acts on the first line that is written: with a call, that
+// is when it has failed once and is to be tried again.
+type firstLine struct {
+	slog.Handler
+	act func()
+}
+
+func (firstLine) Enabled(context.Context, slog.Level) bool { return true }
+
+func (f firstLine) Handle(context.Context, slog.Record) error {
+	f.act()
+	return nil
 }
 
 // Nothing happened when nobody trusts the certificate.

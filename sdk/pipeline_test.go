@@ -277,22 +277,24 @@ func TestPipelineFallsBack(t *testing.T) {
 		<-ctx.Done()
 		return ctx.Err()
 	}}
+	const patience = 20 * time.Second
 	for _, c := range []struct {
 		name    string
 		pipe    *fakePipe
 		http2   bool
 		streams int64
+		timeout time.Duration
 	}{
-		{"an older node", refusing(connect.NewError(connect.CodeUnimplemented, errors.New("no"))), true, 1},
-		{"a proxy's error", refusing(connect.NewError(connect.CodeUnavailable, errors.New("bad gateway"))), true, 1},
-		{"no greeting", silent, true, 1},
-		{"no HTTP/2", &fakePipe{serve: echoing}, false, 0},
+		{"an older node", refusing(connect.NewError(connect.CodeUnimplemented, errors.New("no"))), true, 1, patience},
+		{"a proxy's error", refusing(connect.NewError(connect.CodeUnavailable, errors.New("bad gateway"))), true, 1, patience},
+		{"no greeting", silent, true, 1, time.Second}, // waits for it
+		{"no HTTP/2", &fakePipe{serve: echoing}, false, 0, patience},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			node := &fakeNode{put: func(*conclavev1.PutRequest) (*conclavev1.PutResponse, error) {
 				return &conclavev1.PutResponse{Revision: 7}, nil
 			}}
-			client := dial(t, []string{servePipe(t, c.pipe, node, c.http2)}, WithDialTimeout(500*time.Millisecond))
+			client := dial(t, []string{servePipe(t, c.pipe, node, c.http2)}, WithDialTimeout(c.timeout))
 			for range 5 {
 				if revision, err := client.Put(t.Context(), "a", "b"); err != nil || revision != 7 {
 					t.Fatalf("revision %d, %v", revision, err)

@@ -110,12 +110,22 @@ func TestClaimsExtendThemselves(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	worker := open(t, c).Queue("extend", conclave.WithClaimFor(200*time.Millisecond))
+	worker := open(t, c).Queue("extend", conclave.WithClaimFor(6*time.Second))
 	jobs, err := worker.Claim(ctx, 3)
 	if err != nil || len(jobs) != 3 {
 		t.Fatalf("%v, %v", jobs, err)
 	}
-	<-time.After(700 * time.Millisecond)
+	extended(t, func() time.Duration { // all of them
+		least := time.Hour
+		for _, job := range jobs {
+			info, err := c.Queue("extend").Get(ctx, job.ID)
+			if err != nil || info.State != conclave.JobClaimed || info.Receipt != job.Receipt {
+				t.Fatalf("%+v, %v", info, err)
+			}
+			least = min(least, info.DueIn)
+		}
+		return least
+	})
 	if err := jobs[0].Progress(ctx, "half way"); err != nil {
 		t.Error(err)
 	}
@@ -133,11 +143,13 @@ func TestClaimsExtendThemselves(t *testing.T) {
 func TestCanceledJob(t *testing.T) {
 	c := alone(t)
 	ctx := t.Context()
+	s := open(t, c)
+	hears(t, c, s)
 	id, err := c.Queue("cancel").Enqueue(ctx, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	jobs, err := open(t, c).Queue("cancel").Claim(ctx, 1)
+	jobs, err := s.Queue("cancel").Claim(ctx, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

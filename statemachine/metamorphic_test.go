@@ -9,6 +9,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -97,19 +98,43 @@ func crash(rng *rand.Rand, r *replica) *replica {
 	return to
 }
 
-// copied is a copy of a replica's directory while it is in use.
+// copied is a copy of a replica's directory while it is in use. Pebble writes,
+// syncs and deletes files in the background, in an order that the copy does not
+// follow: a crash could have left only what stayed the same all the while.
 func copied(t *testing.T, r *replica) string {
 	t.Helper()
-	// Pebble deletes obsolete files in the background: look again then.
-	dir, err := "", fs.ErrNotExist
-	for errors.Is(err, fs.ErrNotExist) {
-		dir = t.TempDir()
-		err = os.CopyFS(dir, os.DirFS(r.config.Dir))
+	for {
+		dir := t.TempDir()
+		before, err1 := files(r.config.Dir)
+		err2 := os.CopyFS(dir, os.DirFS(r.config.Dir))
+		after, err3 := files(r.config.Dir)
+		switch err := errors.Join(err1, err2, err3); {
+		case errors.Is(err, fs.ErrNotExist): // deleted meanwhile
+		case err != nil:
+			t.Fatal(err)
+		case maps.Equal(before, after):
+			return dir
+		}
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dir
+}
+
+// files says of each file in a directory how long it is and when it was changed.
+// A log may grow: any beginning of it is what a crash leaves.
+func files(dir string) (map[string]string, error) {
+	seen := map[string]string{}
+	return seen, filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		if seen[path] = ""; filepath.Ext(path) != ".log" {
+			seen[path] = fmt.Sprint(info.Size(), info.ModTime().UnixNano())
+		}
+		return nil
+	})
 }
 
 // report fails the test if the log is too dull: most kinds of commands must

@@ -23,6 +23,8 @@ type child struct {
 	// env is added to the environment, as NAME=value.
 	env []string
 	in  io.Reader
+	// told says, after run, that this program was told to stop meanwhile.
+	told bool
 }
 
 // run runs the command until it ends by itself, ctx ends, or this program is
@@ -32,7 +34,7 @@ type child struct {
 // A command that shares our terminal gets Ctrl-C itself, so that we leave what
 // follows to it. Otherwise it has a process group of its own, and what it
 // started ends with it.
-func (c child) run(ctx context.Context, a *app) (code int, err error) {
+func (c *child) run(ctx context.Context, a *app) (code int, err error) {
 	shared := isTerminal(c.in)
 	cmd := exec.Command(c.argv[0], c.argv[1:]...)
 	cmd.Env = append(os.Environ(), c.env...)
@@ -65,10 +67,12 @@ func (c child) run(ctx context.Context, a *app) (code int, err error) {
 	for {
 		select {
 		case err := <-ended:
+			c.told = c.told || len(told) > 0
 			return exitCode(cmd, err)
 		case <-over:
 			stop()
 		case s := <-told:
+			c.told = true
 			if s != syscall.SIGINT || !shared {
 				stop()
 			}
@@ -76,6 +80,15 @@ func (c child) run(ctx context.Context, a *app) (code int, err error) {
 			slay(cmd, !shared)
 		}
 	}
+}
+
+// interrupted reports, after run, whether this program was told to stop. ctx is
+// that of the program: the signal ends it too, but maybe only after the command.
+func (c *child) interrupted(ctx context.Context) bool {
+	if c.told {
+		<-ctx.Done()
+	}
+	return ctx.Err() != nil
 }
 
 func exitCode(cmd *exec.Cmd, err error) (int, error) {

@@ -7,7 +7,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -49,6 +51,29 @@ func TestChildEndsWithWhatItRunsUnder(t *testing.T) {
 	got, err := c.run(ctx, &app{out: write, complaints: io.Discard})
 	if err != nil || got != 128+15 {
 		t.Errorf("got %d, %v; want the exit code of SIGTERM", got, err)
+	}
+}
+
+// TestChildIsEndedWithUs: that we were told to stop is known as soon as the command
+// has ended, whenever the signal ends the program's context.
+func TestChildIsEndedWithUs(t *testing.T) {
+	read, write := io.Pipe()
+	go func() {
+		defer read.Close()
+		if line, err := bufio.NewReader(read).ReadString('\n'); err == nil && line == "running\n" {
+			_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
+		}
+	}()
+	c := child{argv: []string{"sh", "-c", "echo running; sleep 60"}, in: strings.NewReader("")}
+	got, err := c.run(t.Context(), &app{out: write, complaints: io.Discard})
+	if err != nil || got != 128+15 {
+		t.Errorf("got %d, %v; want the exit code of SIGTERM", got, err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	go stop()
+	if !c.interrupted(ctx) {
+		t.Error("nobody told this program to stop")
 	}
 }
 

@@ -178,7 +178,7 @@ func (a *app) work(ctx context.Context, queue string, job *conclave.Job, argv []
 	if job.Context().Err() != nil {
 		return code, lost(fmt.Sprintf("job %d of %q was lost", job.ID, queue), context.Cause(job.Context()))
 	}
-	interrupted := ctx.Err() != nil
+	interrupted := command.interrupted(ctx)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
 	defer cancel()
 	switch {

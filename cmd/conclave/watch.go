@@ -200,11 +200,12 @@ func (a *app) runForEvent(ctx context.Context, name string, event conclave.Event
 	if value := event.KV.String(); len(value) <= maxEnvValue && !strings.Contains(value, "\x00") {
 		env = append(env, "CONCLAVE_WATCH_VALUE="+value)
 	}
-	code, err := child{argv: argv, env: env, in: io.Reader(strings.NewReader(event.KV.String()))}.run(ctx, a)
+	command := child{argv: argv, env: env, in: io.Reader(strings.NewReader(event.KV.String()))}
+	code, err := command.run(ctx, a)
 	switch {
 	case err != nil:
 		return err
-	case ctx.Err() != nil:
+	case command.interrupted(ctx):
 		return &exitError{code: code}
 	case code != 0:
 		return &exitError{code, fmt.Sprintf("the command failed with exit code %d for key %q at revision %d, so the watch ends", code, event.KV.Key, event.Revision)}

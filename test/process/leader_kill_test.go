@@ -20,15 +20,16 @@ func TestLeaderIsKilledUnderLoad(t *testing.T) {
 	seed := seedOf(t)
 	random := rand.New(rand.NewPCG(seed, 0))
 	three := startCluster(t, 3, setting{"snapshot-count", "300"}) // so that snapshots are made all the time
+	stalls := watchStalls(t)
 	l := startLoad(t, seed, three.endpoints())
 	l.awaitWrites(100)
 
 	var outages []time.Duration
 	for range short(3, 10) {
 		leader := three.leader(dataShard)
-		killed := l.now()
+		killed, stalled := l.now(), stalls.soFar()
 		leader.kill()
-		outage := l.awaitResumed(killed)
+		outage := l.awaitResumed(killed) - (stalls.soFar() - stalled)
 		t.Logf("%s was killed, writes resumed after %v", leader.name, outage.Round(time.Millisecond))
 		outages = append(outages, outage)
 		// The dead node misses some of the load, or only a moment of it.
