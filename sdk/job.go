@@ -63,7 +63,8 @@ func newJob(w *Worker, claimed *conclavev1.ClaimedJob, sent stamp, claimFor time
 // Context ends when the job is acked, nacked, buried, canceled or lost, or with
 // the session; context.Cause says why. It ends before the service can hand the
 // job to somebody else, unless an administrator canceled or buried it: then at
-// once when the news arrives.
+// once when the news arrives, or, right after a session's first claim and while
+// the node is changed, when the claim is extended next.
 func (j *Job) Context() context.Context { return j.ctx }
 
 // Guard makes a transaction fail with ErrGuardFailed unless the job is still

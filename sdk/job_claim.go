@@ -59,6 +59,12 @@ func (j *Job) setFinished(finished bool) bool {
 	return changed
 }
 
+func (j *Job) isFinished() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.finished
+}
+
 // extendIn is when to extend the claim: when half of its time is left.
 func (j *Job) extendIn() time.Duration {
 	return max(0, j.deadline.left()-j.claimFor/2)
@@ -94,9 +100,9 @@ func (j *Job) extend(ctx context.Context) error {
 	switch {
 	case err == nil:
 		j.deadline.extend(sent, j.claimFor)
-	case isGone(err):
+	case isGone(err) && !j.isFinished(): // else it may be the job's own ack that was faster
 		s.claims.remove(j)
-		s.grants.lose(j.key(), err)
+		s.grants.lose(j.key(), &Error{Reason: reasonLost, Message: "the claim is over", Token: j.Receipt, cause: err})
 	}
 	return err
 }
