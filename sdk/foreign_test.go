@@ -87,9 +87,10 @@ func TestUnknownCertificate(t *testing.T) {
 	server := httptest.NewTLSServer(http.NotFoundHandler())
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)
 	defer server.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	if _, err := dial(t, []string{server.URL}).Put(ctx, "a", "b"); !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrOutcomeUnknown) {
+	c := dial(t, []string{server.URL}, WithLogger(slog.New(firstLine{slog.DiscardHandler, cancel})))
+	if _, err := c.Put(ctx, "a", "b"); !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrOutcomeUnknown) {
 		t.Error(err)
 	}
 }
