@@ -85,6 +85,9 @@ type pipe struct {
 
 // Pipeline serves one stream of Connect.
 func (h pipelineHandler) Pipeline(ctx context.Context, stream *pipelineStream) error {
+	if h.draining.Err() != nil {
+		return errDraining // who is not greeted keeps its calls
+	}
 	if err := stream.Send(&conclavev1.PipelineResponse{}); err != nil {
 		return err
 	}

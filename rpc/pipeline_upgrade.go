@@ -119,6 +119,10 @@ func (h pipelineHandler) upgrade(w http.ResponseWriter, r *http.Request) {
 	h.upgrades.add(stream.Conn)
 	defer h.upgrades.remove(stream.Conn)
 	_ = h.edge.streamed(r.Context(), conclavev1connect.PipelineServicePipelineProcedure, func(ctx context.Context) error {
+		if h.draining.Err() != nil { // who is not greeted keeps its calls
+			_ = stream.SendAfter([]byte(preface), farewell(errDraining))
+			return errDraining
+		}
 		if err := stream.SendAfter([]byte(preface), &conclavev1.PipelineResponse{}); err != nil {
 			return goneError(err)
 		}
@@ -126,14 +130,17 @@ func (h pipelineHandler) upgrade(w http.ResponseWriter, r *http.Request) {
 		if errors.Is(err, errGone) {
 			return err
 		}
-		f := explain(err)
-		if stream.Send(&conclavev1.PipelineResponse{Ended: &conclavev1.CallError{
-			Code: uint32(f.status()), Message: f.message, Info: f.info,
-		}}) == nil {
+		if stream.Send(farewell(err)) == nil {
 			stream.Leave(over, lastWords)
 		}
 		return err
 	})
+}
+
+// farewell is the last message on an upgraded connection.
+func farewell(err error) *conclavev1.PipelineResponse {
+	f := explain(err)
+	return &conclavev1.PipelineResponse{Ended: &conclavev1.CallError{Code: uint32(f.status()), Message: f.message, Info: f.info}}
 }
 
 func takeOver(w http.ResponseWriter) (net.Conn, *bufio.Reader, error) {

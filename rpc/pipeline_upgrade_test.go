@@ -297,6 +297,29 @@ func TestShutdownWaits(t *testing.T) {
 	}
 }
 
+// Who comes after Drain is not greeted, so that it sends no calls of which it would
+// not know what became of them.
+func TestPipelineAfterDrain(t *testing.T) {
+	s := newSite(t)
+	s.server.Drain()
+	conn, in, _ := s.ask(upgradeWords)
+	stream, err := conclavev1connect.NewPipelineServiceClient(h2c(t), s.url).Pipeline(within(t))
+	if err == nil {
+		err = stream.Send(nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, line := range map[string]line{"stream": stream, "connection": &connection{conn, wire.NewConn(conn, in, 64<<20, patience)}} {
+		response, err := line.Receive()
+		if infoOf(err).GetReason() != conclavev1.ErrorReason_ERROR_REASON_SHUTTING_DOWN {
+			t.Errorf("the first message of the %s is %v, %v", name, response, err)
+		}
+		_ = line.CloseRequest()
+		_ = line.CloseResponse()
+	}
+}
+
 // A caller that reads nothing holds Shutdown up for no longer than its context.
 func TestShutdownIsBounded(t *testing.T) {
 	s := newSite(t)
