@@ -85,15 +85,20 @@ type pipe struct {
 
 // Pipeline serves one stream of Connect.
 func (h pipelineHandler) Pipeline(ctx context.Context, stream *pipelineStream) error {
+	if h.draining.Err() != nil {
+		return errDraining // who is not greeted keeps its calls
+	}
 	if err := stream.Send(&conclavev1.PipelineResponse{}); err != nil {
 		return err
 	}
-	return h.converse(ctx, stream)
+	_, err := h.converse(ctx, stream)
+	return err
 }
 
 // converse serves a stream until the caller ends it or the node drains. When it
-// drains, calls that are on their way are answered first.
-func (h pipelineHandler) converse(ctx context.Context, carrier carrier) error {
+// drains, calls that are on their way are answered first. over is closed when
+// nobody receives any more, which may be later.
+func (h pipelineHandler) converse(ctx context.Context, carrier carrier) (over <-chan struct{}, err error) {
 	life, die := context.WithCancel(context.WithoutCancel(ctx))
 	defer die()
 	patience, cut := context.WithCancelCause(life)
@@ -113,7 +118,6 @@ func (h pipelineHandler) converse(ctx context.Context, carrier carrier) error {
 	read := make(chan error, 1)
 	go p.read(read) // this reader and those that follow it end with the stream
 
-	var err error
 	select {
 	case err = <-read:
 	case <-ctx.Done():
@@ -126,9 +130,9 @@ func (h pipelineHandler) converse(ctx context.Context, carrier carrier) error {
 	writing.Wait()
 	p.load.close()
 	if errors.Is(err, io.EOF) {
-		return nil
+		err = nil
 	}
-	return err
+	return p.over, err
 }
 
 // finish takes no more calls and waits for those that it has.

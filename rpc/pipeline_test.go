@@ -17,12 +17,25 @@ import (
 	"github.com/conclavehq/conclave/proto/gen/conclave/v1/conclavev1connect"
 )
 
-// pipe is a stream as a client has it. It sends calls and keeps the answers that
-// were not asked for yet.
+// line is what a pipeline's messages pass over, as a client has it.
+type line interface {
+	Send(*conclavev1.PipelineRequest) error
+	Receive() (*conclavev1.PipelineResponse, error)
+	CloseRequest() error
+	CloseResponse() error
+}
+
+// pipe sends calls and keeps the answers that were not asked for yet.
 type pipe struct {
 	t       *testing.T
-	stream  *connect.BidiStreamForClientSimple[conclavev1.PipelineRequest, conclavev1.PipelineResponse]
+	stream  line
 	replies map[uint64]*conclavev1.Reply
+}
+
+// overBoth runs a test over a stream of Connect and over a connection of its own.
+func overBoth(t *testing.T, test func(t *testing.T, open func(*site) *pipe)) {
+	t.Run("stream", func(t *testing.T) { test(t, (*site).pipe) })
+	t.Run("connection", func(t *testing.T) { test(t, (*site).upgraded) })
 }
 
 // pipe opens a stream as the SDK does: its answers are not compressed.
@@ -110,9 +123,11 @@ func (p *pipe) refused(id uint64, code connect.Code, reason conclavev1.ErrorReas
 }
 
 // Calls of all kinds share a message; each gets its answer or its error.
-func TestPipelineMessage(t *testing.T) {
+func TestPipelineMessage(t *testing.T) { overBoth(t, testPipelineMessage) }
+
+func testPipelineMessage(t *testing.T, open func(*site) *pipe) {
 	s := newSite(t)
-	p := s.pipe()
+	p := open(s)
 	namespace := func(name string) proto.Message { return &conclavev1.CreateNamespaceRequest{Name: name} }
 	p.send(call(1, conclavev1.Procedure_PROCEDURE_NAMESPACE_CREATE_NAMESPACE, namespace("other")))
 	p.ok(1, &conclavev1.CreateNamespaceResponse{})
@@ -171,8 +186,12 @@ func TestPipelineMessage(t *testing.T) {
 		}
 	}
 
-	// The caller ends its side, and gets what is still on its way.
+	// The caller ends its side, and gets what is still on its way. The end of a
+	// connection is the end, though.
 	p.send(put(20, "b"))
+	if _, ok := p.stream.(*connection); ok {
+		p.ok(20, &conclavev1.PutResponse{})
+	}
 	if err := p.stream.CloseRequest(); err != nil {
 		t.Fatal(err)
 	}
@@ -184,11 +203,13 @@ func TestPipelineMessage(t *testing.T) {
 
 // Promise R4: to give up a call that waits does not give up the place, which the
 // same request finds again; and quick calls pass the ones that wait.
-func TestPipelineCancel(t *testing.T) {
+func TestPipelineCancel(t *testing.T) { overBoth(t, testPipelineCancel) }
+
+func testPipelineCancel(t *testing.T, open func(*site) *pipe) {
 	s := newSite(t)
 	leases := conclavev1connect.NewLeaseServiceClient(h2c(t), s.url)
 	holder, waiter, last := grant(t, leases), grant(t, leases), grant(t, leases)
-	p := s.pipe()
+	p := open(s)
 	request := func(lease int64, sequence uint64) *conclavev1.AcquireMutexRequest {
 		return &conclavev1.AcquireMutexRequest{
 			Name: "m", LeaseId: lease, WaitForever: true,
@@ -226,10 +247,12 @@ func TestPipelineCancel(t *testing.T) {
 
 // When the node drains, what is on its way is answered, waits are sent away, and
 // the stream says why it ends.
-func TestPipelineDrain(t *testing.T) {
+func TestPipelineDrain(t *testing.T) { overBoth(t, testPipelineDrain) }
+
+func testPipelineDrain(t *testing.T, open func(*site) *pipe) {
 	s := newSite(t)
 	leases := conclavev1connect.NewLeaseServiceClient(h2c(t), s.url)
-	p := s.pipe()
+	p := open(s)
 	p.send(acquire(1, &conclavev1.AcquireMutexRequest{Name: "m", LeaseId: grant(t, leases)}))
 	p.ok(1, &conclavev1.AcquireMutexResponse{})
 	p.send(acquire(2, &conclavev1.AcquireMutexRequest{Name: "m", LeaseId: grant(t, leases), WaitForever: true}))
@@ -259,18 +282,20 @@ func TestPipelineDrain(t *testing.T) {
 
 // Many streams with many calls each, and waits among them, do not get into each
 // other's way.
-func TestPipelineStreams(t *testing.T) {
+func TestPipelineStreams(t *testing.T) { overBoth(t, testPipelineStreams) }
+
+func testPipelineStreams(t *testing.T, open func(*site) *pipe) {
 	s := newSite(t)
 	leases := conclavev1connect.NewLeaseServiceClient(h2c(t), s.url)
 	holder := grant(t, leases)
-	first := s.pipe()
+	first := open(s)
 	first.send(acquire(1, &conclavev1.AcquireMutexRequest{Name: "m", LeaseId: holder}))
 	first.ok(1, &conclavev1.AcquireMutexResponse{})
 
 	const streams, messages, calls = 8, 20, 50
 	var work sync.WaitGroup
 	for n := range streams {
-		p := s.pipe()
+		p := open(s)
 		lease := grant(t, leases)
 		work.Go(func() {
 			p.send(acquire(1, &conclavev1.AcquireMutexRequest{Name: "m", LeaseId: lease, WaitForever: true}))
@@ -327,14 +352,32 @@ func TestPipelineSlowReader(t *testing.T) {
 
 // A stream whose client is gone leaves nothing behind, and places in line stay.
 func TestPipelineGone(t *testing.T) {
+	t.Run("stream", func(t *testing.T) {
+		testPipelineGone(t, func(s *site) (line, func()) {
+			ctx, leave := context.WithCancel(within(t))
+			stream, err := conclavev1connect.NewPipelineServiceClient(h2c(t), s.url).Pipeline(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return stream, func() {
+				leave()
+				_ = stream.CloseRequest()
+			}
+		})
+	})
+	t.Run("connection", func(t *testing.T) {
+		testPipelineGone(t, func(s *site) (line, func()) {
+			stream := s.upgraded().stream
+			return stream, func() { _ = stream.CloseResponse() }
+		})
+	})
+}
+
+func testPipelineGone(t *testing.T, open func(s *site) (stream line, leave func())) {
 	s := newSite(t)
 	leases := conclavev1connect.NewLeaseServiceClient(h2c(t), s.url)
 	holder, waiter := grant(t, leases), grant(t, leases)
-	ctx, leave := context.WithCancel(within(t))
-	stream, err := conclavev1connect.NewPipelineServiceClient(h2c(t), s.url).Pipeline(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
+	stream, leave := open(s)
 	if err := stream.Send(&conclavev1.PipelineRequest{Calls: []*conclavev1.Call{
 		acquire(1, &conclavev1.AcquireMutexRequest{Name: "m", LeaseId: holder}),
 	}}); err != nil {
@@ -354,7 +397,6 @@ func TestPipelineGone(t *testing.T) {
 	}
 	waiting("1")
 	leave()
-	_ = stream.CloseRequest()
 	for s.gauge("conclave_rpc_open_streams") > 0 {
 		if t.Context().Err() != nil {
 			t.Fatal("the stream is still there")

@@ -21,6 +21,9 @@ import (
 // nothing, or takes nothing.
 const peerPatience = 30 * time.Second
 
+// lastWords is how long the caller of a connection has to read why it ends.
+const lastWords = time.Second
+
 // preface is what the first message on an upgraded connection comes after.
 const preface = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: " + wire.Protocol + "\r\n\r\n"
 
@@ -28,9 +31,10 @@ const preface = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgr
 // server, which looks after them no more. All methods may be called from many
 // goroutines.
 type upgrades struct {
-	mu    sync.Mutex
-	conns map[*wire.Conn]struct{}
-	work  sync.WaitGroup
+	mu     sync.Mutex
+	conns  map[*wire.Conn]struct{}
+	closed bool // those that come now are closed at once
+	work   sync.WaitGroup
 }
 
 func (u *upgrades) add(conn *wire.Conn) {
@@ -40,6 +44,9 @@ func (u *upgrades) add(conn *wire.Conn) {
 		u.conns = make(map[*wire.Conn]struct{})
 	}
 	u.conns[conn] = struct{}{}
+	if u.closed {
+		_ = conn.Close()
+	}
 }
 
 func (u *upgrades) remove(conn *wire.Conn) {
@@ -63,6 +70,7 @@ func (u *upgrades) shutdown(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	u.mu.Lock()
+	u.closed = true
 	for conn := range u.conns {
 		_ = conn.Close()
 	}
@@ -75,13 +83,27 @@ func (u *upgrades) shutdown(ctx context.Context) error {
 // others to next.
 func (h pipelineHandler) upgradable(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodGet && r.ProtoMajor == 1 && r.URL.Path == conclavev1connect.PipelineServicePipelineProcedure &&
-			strings.EqualFold(r.Header.Get("Upgrade"), wire.Protocol) {
+		if r.Method == http.MethodGet && r.ProtoAtLeast(1, 1) && r.ProtoMajor == 1 &&
+			r.URL.Path == conclavev1connect.PipelineServicePipelineProcedure &&
+			strings.EqualFold(r.Header.Get("Upgrade"), wire.Protocol) && forThisHop(r.Header, "Upgrade") {
 			h.upgrade(w, r)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// forThisHop reports whether a header is meant for who is at the other end of the
+// connection, and was not passed on by a proxy that does not know it.
+func forThisHop(header http.Header, name string) bool {
+	for _, value := range header.Values("Connection") {
+		for option := range strings.SplitSeq(value, ",") {
+			if strings.EqualFold(strings.TrimSpace(option), name) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // upgrade serves a stream on the request's connection.
@@ -97,18 +119,28 @@ func (h pipelineHandler) upgrade(w http.ResponseWriter, r *http.Request) {
 	h.upgrades.add(stream.Conn)
 	defer h.upgrades.remove(stream.Conn)
 	_ = h.edge.streamed(r.Context(), conclavev1connect.PipelineServicePipelineProcedure, func(ctx context.Context) error {
+		if h.draining.Err() != nil { // who is not greeted keeps its calls
+			_ = stream.SendAfter([]byte(preface), farewell(errDraining))
+			return errDraining
+		}
 		if err := stream.SendAfter([]byte(preface), &conclavev1.PipelineResponse{}); err != nil {
 			return goneError(err)
 		}
-		err := h.converse(ctx, stream)
-		if !errors.Is(err, errGone) {
-			f := explain(err)
-			_ = stream.Send(&conclavev1.PipelineResponse{Ended: &conclavev1.CallError{
-				Code: uint32(f.status()), Message: f.message, Info: f.info,
-			}})
+		over, err := h.converse(ctx, stream)
+		if errors.Is(err, errGone) {
+			return err
+		}
+		if stream.Send(farewell(err)) == nil {
+			stream.Leave(over, lastWords)
 		}
 		return err
 	})
+}
+
+// farewell is the last message on an upgraded connection.
+func farewell(err error) *conclavev1.PipelineResponse {
+	f := explain(err)
+	return &conclavev1.PipelineResponse{Ended: &conclavev1.CallError{Code: uint32(f.status()), Message: f.message, Info: f.info}}
 }
 
 func takeOver(w http.ResponseWriter) (net.Conn, *bufio.Reader, error) {

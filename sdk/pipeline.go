@@ -20,6 +20,10 @@ const (
 
 	// Larger requests go by themselves, so that nothing waits behind them.
 	maxPipedRequest = 128 << 10
+	// lastWords is how long answers are waited for when nothing can be sent any more:
+	// they may have come before the stream ended.
+	lastWords = time.Second
+
 	// A message takes up to so many calls and bytes.
 	maxPipedCalls = 4096
 	maxPipedBytes = 512 << 10
@@ -79,9 +83,11 @@ type pipeline struct {
 type conversation struct {
 	carrier carrier
 	request conclavev1.PipelineRequest
-	// sending says that somebody sends, and nobody else may. unheard is how many
-	// messages were sent since the last answer.
+	// sending says that somebody sends, and nobody else may: for ever after that
+	// has failed, which closes lost. unheard is how many messages were sent since
+	// the last answer.
 	sending bool
+	lost    chan struct{}
 	unheard int
 	// said and heard say that a message was sent or received since they were
 	// looked at.
@@ -159,20 +165,29 @@ func (p *pipeline) converse() {
 		return
 	}
 	greeted, ended := make(chan struct{}), make(chan error, 1)
-	conv := &conversation{carrier: carrier, forgotten: make(map[uint64]int)}
+	conv := &conversation{carrier: carrier, lost: make(chan struct{}), forgotten: make(map[uint64]int)}
 	go func() {
 		ended <- p.receive(conv, greeted)
 		cancel() // what ends send
 	}()
 	patience := time.NewTimer(p.owner.dialTimeout)
 	defer patience.Stop()
+	select {
+	case <-greeted:
+	case <-ctx.Done():
+	case <-patience.C:
+	}
 	fate := p.unopened
 	select {
 	case <-greeted:
 		p.send(ctx, conv)
 		fate = p.broken
-	case <-ctx.Done():
-	case <-patience.C:
+		patience.Reset(lastWords)
+		select {
+		case <-ctx.Done():
+		case <-patience.C:
+		}
+	default:
 	}
 	cancel()
 	carrier.end()

@@ -31,17 +31,25 @@ func (p *pipeline) idleLocked(c *pipedCall) *conversation {
 }
 
 // sendFor sends one message that is made already, and leaves what came meanwhile
-// to the pipeline's goroutine. When that fails, the stream has ended, and whoever
-// receives from it says so to all callers.
+// to the pipeline's goroutine. When that fails, the stream has ended, and that
+// goroutine says so to all callers.
 func (p *pipeline) sendFor(conv *conversation) {
-	_ = conv.carrier.Send(&conv.request)
-	p.mu.Lock()
-	conv.sending = false
-	more := len(p.queue) > 0 || len(p.cancels) > 0
-	p.mu.Unlock()
-	if more {
+	if more, _ := p.carry(conv); more {
 		p.signal()
 	}
+}
+
+// carry sends the message that is made, lets others send, and reports whether
+// there is more. ok is false when the stream has ended.
+func (p *pipeline) carry(conv *conversation) (more, ok bool) {
+	if conv.carrier.Send(&conv.request) != nil {
+		close(conv.lost)
+		return false, false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	conv.sending = false
+	return len(p.queue) > 0 || len(p.cancels) > 0, true
 }
 
 // send sends what is queued, until the stream ends.
@@ -54,13 +62,9 @@ func (p *pipeline) send(ctx context.Context, conv *conversation) {
 		beat.Stop() // HTTP/2 has pings of its own
 	}
 	for silent := false; ; {
-		for p.next(conv, silent) {
+		for ctx.Err() == nil && p.next(conv, silent) {
 			silent = false
-			err := conv.carrier.Send(&conv.request)
-			p.mu.Lock()
-			conv.sending = false
-			p.mu.Unlock()
-			if err != nil {
+			if _, ok := p.carry(conv); !ok {
 				return
 			}
 		}
@@ -69,6 +73,8 @@ func (p *pipeline) send(ctx context.Context, conv *conversation) {
 		case <-beat.C:
 			silent = p.silent(conv)
 			continue
+		case <-conv.lost:
+			return
 		case <-ctx.Done():
 			return
 		}

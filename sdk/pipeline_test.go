@@ -31,7 +31,10 @@ type fakePipe struct {
 
 	opened atomic.Int64
 	serve  func(ctx context.Context, stream *nodeStream) error
-	watch  func(ctx context.Context, stream *watchesStream) error
+	// upgrade is for who asks for the connection; nil: Connect's handler is.
+	asked   atomic.Int64
+	upgrade func(w http.ResponseWriter, r *http.Request)
+	watch   func(ctx context.Context, stream *watchesStream) error
 }
 
 // WatchMany greets before the test has its way.
@@ -45,6 +48,21 @@ func (f *fakePipe) WatchMany(ctx context.Context, stream *watchesStream) error {
 	return f.watch(ctx, stream)
 }
 
+// upgradable lets the test have the requests that want to take their connection
+// over.
+func (f *fakePipe) upgradable(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Upgrade") != "" {
+			f.asked.Add(1)
+			if f.upgrade != nil {
+				f.upgrade(w, r)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 func (f *fakePipe) Pipeline(ctx context.Context, stream *nodeStream) error {
 	f.opened.Add(1)
 	return f.serve(ctx, stream)
@@ -53,21 +71,27 @@ func (f *fakePipe) Pipeline(ctx context.Context, stream *nodeStream) error {
 // servePipe makes a node with a pipeline reachable, over HTTP/1 alone or both.
 func servePipe(t *testing.T, pipe *fakePipe, node *fakeNode, http2 bool) string {
 	t.Helper()
+	server := pipeServer(t, pipe, node)
+	server.Config.Protocols.SetUnencryptedHTTP2(http2)
+	server.Start()
+	return server.URL
+}
+
+// pipeServer is a node with a pipeline that is to be started.
+func pipeServer(t *testing.T, pipe *fakePipe, node *fakeNode) *httptest.Server {
 	mux := http.NewServeMux()
 	mux.Handle(conclavev1connect.NewPipelineServiceHandler(pipe))
 	mux.Handle(conclavev1connect.NewKVServiceHandler(node))
 	mux.Handle(conclavev1connect.NewLeaseServiceHandler(node))
 	mux.Handle(conclavev1connect.NewNamespaceServiceHandler(node))
-	server := httptest.NewUnstartedServer(mux)
+	server := httptest.NewUnstartedServer(pipe.upgradable(mux))
 	server.Config.Protocols = new(http.Protocols)
 	server.Config.Protocols.SetHTTP1(true)
-	server.Config.Protocols.SetUnencryptedHTTP2(http2)
-	server.Start()
 	t.Cleanup(func() {
 		server.CloseClientConnections()
 		server.Close()
 	})
-	return server.URL
+	return server
 }
 
 func greet(stream *nodeStream) error { return stream.Send(&conclavev1.PipelineResponse{}) }

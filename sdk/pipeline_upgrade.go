@@ -57,14 +57,8 @@ func (s streamed) close() { _ = s.CloseResponse() }
 // upgraded is a connection of its own.
 type upgraded struct{ conn *wire.Conn }
 
-// Send sends a message. If it cannot, nothing comes any more either.
-func (u upgraded) Send(request *conclavev1.PipelineRequest) error {
-	err := u.conn.Send(request)
-	if err != nil {
-		_ = u.conn.Close()
-	}
-	return err
-}
+// Send sends a message. If it cannot, what came before can still be received.
+func (u upgraded) Send(request *conclavev1.PipelineRequest) error { return u.conn.Send(request) }
 
 // Receive waits for a message.
 func (u upgraded) Receive() (*conclavev1.PipelineResponse, error) {

@@ -26,6 +26,8 @@ const (
 	// readerBytes is how much is read at a time. What is larger is read into its
 	// own place.
 	readerBytes = 32 << 10
+	// pieceBytes is how much of a large message has to pass within the patience.
+	pieceBytes = 256 << 10
 	// Deadlines are set anew when they are older than this part of the patience:
 	// each costs a lock and a timer.
 	renewals = 4
@@ -41,14 +43,16 @@ type Conn struct {
 	out      []byte
 	most     int
 	patience time.Duration
-	// readBy and writeBy are when the deadlines were set.
-	readBy, writeBy time.Time
+	// read and write are when the deadlines were set.
+	read, write time.Time
+	// unsent is why nothing can be sent any more: part of a message may be.
+	unsent error
 }
 
 // NewConn is for a connection that was upgraded; in has what was read from it
 // already, or is nil. Messages that are received have at most so many bytes. When
 // nothing comes for patience, or nothing is taken, Receive or Send fails; it may
-// be up to a quarter earlier.
+// be up to a quarter earlier. Of a large message that means its pieces.
 func NewConn(conn net.Conn, in *bufio.Reader, most int, patience time.Duration) *Conn {
 	if in == nil || in.Size() < readerBytes {
 		var rest io.Reader = conn
@@ -60,11 +64,15 @@ func NewConn(conn net.Conn, in *bufio.Reader, most int, patience time.Duration) 
 	return &Conn{conn: conn, in: in, most: most, patience: patience}
 }
 
-// Send sends a message, in one write.
+// Send sends a message, in one write unless it is large. After one that failed all
+// others do.
 func (c *Conn) Send(m Message) error { return c.SendAfter(nil, m) }
 
 // SendAfter sends some bytes that are no message, and a message.
 func (c *Conn) SendAfter(preface []byte, m Message) error {
+	if c.unsent != nil {
+		return c.unsent
+	}
 	var head [headBytes]byte
 	from := len(preface)
 	out := append(append(c.out[:0], preface...), head[:]...)
@@ -76,28 +84,35 @@ func (c *Conn) SendAfter(preface []byte, m Message) error {
 	if c.out = out[:0]; cap(out) > keptBytes {
 		c.out = nil
 	}
-	if now := time.Now(); now.Sub(c.writeBy) > c.patience/renewals {
-		c.writeBy = now
-		if err := c.conn.SetWriteDeadline(now.Add(c.patience)); err != nil {
-			return err
+	for len(out) > 0 && c.unsent == nil {
+		piece := out[:min(len(out), pieceBytes)]
+		out = out[len(piece):]
+		if deadline, due := c.renewed(&c.write); due {
+			c.unsent = c.conn.SetWriteDeadline(deadline)
+		}
+		if c.unsent == nil {
+			_, c.unsent = c.conn.Write(piece)
 		}
 	}
-	_, err = c.conn.Write(out)
-	return err
+	return c.unsent
+}
+
+// renewed is a new deadline, if one is due.
+func (c *Conn) renewed(since *time.Time) (deadline time.Time, due bool) {
+	now := time.Now()
+	if now.Sub(*since) <= c.patience/renewals {
+		return time.Time{}, false
+	}
+	*since = now
+	return now.Add(c.patience), true
 }
 
 // Receive waits for a message. What it decodes to shares memory with nothing
 // else. The error is io.EOF when the connection ended between messages, and wraps
 // ErrTooLarge when there is a message that is not read.
 func (c *Conn) Receive(m Message) error {
-	if now := time.Now(); now.Sub(c.readBy) > c.patience/renewals {
-		c.readBy = now
-		if err := c.conn.SetReadDeadline(now.Add(c.patience)); err != nil {
-			return err
-		}
-	}
 	var head [headBytes]byte
-	if _, err := io.ReadFull(c.in, head[:]); err != nil {
+	if err := c.fill(head[:]); err != nil {
 		return err
 	}
 	size := binary.BigEndian.Uint32(head[1:])
@@ -108,10 +123,49 @@ func (c *Conn) Receive(m Message) error {
 		return fmt.Errorf("%w: %d bytes, and %d are allowed", ErrTooLarge, size, c.most)
 	}
 	data := make([]byte, size)
-	if _, err := io.ReadFull(c.in, data); err != nil {
-		return fmt.Errorf("wire: a message is cut off: %w", err)
+	for rest := data; len(rest) > 0; {
+		piece := rest[:min(len(rest), pieceBytes)]
+		rest = rest[len(piece):]
+		if err := c.fill(piece); err != nil {
+			return fmt.Errorf("wire: a message is cut off: %w", err)
+		}
 	}
 	return m.UnmarshalVTUnsafe(data)
+}
+
+// fill reads as much as there is room for.
+func (c *Conn) fill(piece []byte) error {
+	if c.in.Buffered() < len(piece) {
+		if deadline, due := c.renewed(&c.read); due {
+			if err := c.conn.SetReadDeadline(deadline); err != nil {
+				return err
+			}
+		}
+	}
+	_, err := io.ReadFull(c.in, piece)
+	return err
+}
+
+// Leave ends what is sent, and takes what still comes until the other side ends
+// too, for at most so long: a connection that is closed with something unread is
+// reset, and what was sent last may be lost with it. received is closed when
+// nobody receives any more. Close has to follow.
+func (c *Conn) Leave(received <-chan struct{}, atMost time.Duration) {
+	half, ok := c.conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	until := time.Now().Add(atMost)
+	timer := time.NewTimer(atMost)
+	defer timer.Stop()
+	select {
+	case <-received:
+	case <-timer.C:
+		return
+	}
+	if c.conn.SetReadDeadline(until) == nil {
+		_, _ = io.Copy(io.Discard, c.conn)
+	}
 }
 
 // Close ends the connection; who sends or receives gets an error.
