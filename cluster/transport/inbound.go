@@ -29,6 +29,7 @@ func (t *Transport) serve(conn net.Conn, identified func()) {
 	}
 	defer t.dismiss(peer.Name)
 	identified()
+	t.cfg.Registry.heard(peer.Name)
 	_ = conn.SetDeadline(time.Time{})
 
 	if err := t.receive(conn, peer); errors.Is(err, errBadFrame) {

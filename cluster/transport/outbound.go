@@ -61,9 +61,10 @@ func (t *Transport) GetSnapshotConnection(ctx context.Context, target string) (r
 }
 
 func (t *Transport) dial(ctx context.Context, target string) (*peerConn, error) {
-	names := t.cfg.Registry.namesAt(target)
+	addr := addrOf(target)
+	names := t.cfg.Registry.namesAt(addr)
 	if len(names) == 0 {
-		return nil, fmt.Errorf("transport: no node is known at %s", target)
+		return nil, fmt.Errorf("transport: no node is known at %s", addr)
 	}
 	if !t.enter() {
 		return nil, net.ErrClosed
@@ -74,12 +75,13 @@ func (t *Transport) dial(ctx context.Context, target string) (*peerConn, error) 
 		unhook()
 		end()
 		t.wg.Done()
-		return nil, fmt.Errorf("transport: peer %s: %w", target, err)
+		t.cfg.Registry.unreached(target)
+		return nil, fmt.Errorf("transport: peer %s: %w", addr, err)
 	}
 
 	dialing, cancel := context.WithTimeout(life, dialTimeout)
 	defer cancel()
-	conn, err := t.cfg.Dial(dialing, target)
+	conn, err := t.cfg.Dial(dialing, addr)
 	if err != nil {
 		return giveUp(err)
 	}

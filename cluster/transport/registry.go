@@ -3,6 +3,8 @@ package transport
 import (
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/lni/dragonboat/v4/config"
@@ -23,7 +25,24 @@ type Registry struct {
 	nodes    map[string]node            // by NodeHostID
 }
 
-type node struct{ name, addr string }
+type node struct {
+	name, addr string
+	// label is what Dragonboat knows the address as: with another one, it does not
+	// remember what failed before. failed is how often that was so.
+	label  string
+	failed int
+	// unreached says that the last connection to it failed.
+	unreached bool
+}
+
+// labelMark is between an address and the number that makes a label of it.
+const labelMark = "#"
+
+// addrOf is the address that a label stands for.
+func addrOf(label string) string {
+	addr, _, _ := strings.Cut(label, labelMark)
+	return addr
+}
 
 var (
 	_ config.NodeRegistryFactory = (*Registry)(nil)
@@ -45,7 +64,37 @@ func NewRegistry() *Registry {
 func (r *Registry) SetNode(nodeHostID, name, addr string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.nodes[nodeHostID] = node{name: name, addr: addr}
+	if known := r.nodes[nodeHostID]; known.name != name || known.addr != addr {
+		r.nodes[nodeHostID] = node{name: name, addr: addr, label: addr}
+	}
+}
+
+// unreached notes that a connection to the nodes of a label failed. Dragonboat
+// leaves them alone for a while then, and longer each time.
+func (r *Registry) unreached(label string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, n := range r.nodes {
+		if n.label == label {
+			n.unreached = true
+			r.nodes[id] = n
+		}
+	}
+}
+
+// heard notes that a node has connected to this one, so that it is worth trying
+// again at once: one that has restarted, and campaigns, needs the answers.
+func (r *Registry) heard(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, n := range r.nodes {
+		if n.name == name && n.unreached {
+			n.unreached = false
+			n.failed++
+			n.label = n.addr + labelMark + strconv.Itoa(n.failed)
+			r.nodes[id] = n
+		}
+	}
 }
 
 // DropNode forgets a NodeHost, as after its node was replaced.
@@ -110,8 +159,8 @@ func (r *Registry) RemoveShard(shardID uint64) {
 	}
 }
 
-// Resolve returns the current address of a replica, twice: as the target to
-// dial, and as the key under which Dragonboat shares a connection, so that all
+// Resolve returns the label of a replica's current address, twice: as the target
+// to dial, and as the key under which Dragonboat shares a connection, so that all
 // shards of a node share one and an address change opens a new one.
 func (r *Registry) Resolve(shardID, replicaID uint64) (addr, connKey string, err error) {
 	r.mu.RLock()
@@ -124,7 +173,7 @@ func (r *Registry) Resolve(shardID, replicaID uint64) (addr, connKey string, err
 	if !ok || n.addr == "" {
 		return "", "", fmt.Errorf("transport: no address for NodeHost %s", id)
 	}
-	return n.addr, n.addr, nil
+	return n.label, n.label, nil
 }
 
 // name returns the name of the node that a NodeHost belongs to.
@@ -135,7 +184,7 @@ func (r *Registry) name(nodeHostID string) (string, bool) {
 	return n.name, ok
 }
 
-// namesAt returns the names that may answer at addr.
+// namesAt returns the names that may answer at an address.
 func (r *Registry) namesAt(addr string) []string {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
