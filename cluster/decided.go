@@ -1,6 +1,10 @@
 package cluster
 
-import logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
+import (
+	"runtime"
+
+	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
+)
 
 // abandon gives up on learning what became of the proposed batches.
 func (b *batcher) abandon() {
@@ -63,5 +67,16 @@ func (b *batcher) applied(id uint64, results []*logv1.Result) {
 	if batch != nil {
 		b.pump()
 		batch.decide(results, nil)
+		if len(results) == 1 && b.idle() {
+			// One caller alone: it goes on before Raft's workers look for more to do.
+			runtime.Gosched()
+		}
 	}
+}
+
+// idle says that nothing is proposed or waits to be.
+func (b *batcher) idle() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.mu.flights) == 0 && len(b.mu.queue) == 0 && !b.mu.proposing
 }
