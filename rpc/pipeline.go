@@ -69,7 +69,9 @@ type pipe struct {
 	life, patience context.Context
 	load           load
 	waits          openWaits
-	out            outbox
+	// standing is how many calls wait.
+	standing atomic.Int64
+	out      outbox
 
 	// turn is a token: who has it receives. over is closed when nobody will any
 	// more. readers is how many wait for their turn; they are kept because their

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"bytes"
 	"context"
 	"time"
 
@@ -84,8 +85,11 @@ var past = func() context.Context {
 // a question to find it.
 func (p *pipe) plan(call *openCall, request []byte) (err error) {
 	defer func() { err = recovered(recover(), err) }()
-	if call.procedure.waits && p.waits.len() > maxPipedWaits {
-		return cluster.ErrOverloaded
+	if call.procedure.waits {
+		if p.standing.Load() > maxPipedWaits {
+			return cluster.ErrOverloaded
+		}
+		request = bytes.Clone(request) // it may be there for long, and the message is not to be
 	}
 	namespace := ""
 	if call.procedure.change != nil {

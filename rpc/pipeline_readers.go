@@ -57,6 +57,9 @@ func (p *pipe) receive() ([]*conclavev1.Call, error) {
 			p.out.reassure()
 			continue
 		}
+		if len(request.GetCalls()) > maxPipedCalls {
+			return nil, fail(conclavev1.ErrorReason_ERROR_REASON_TOO_LARGE, "a message of the stream has more than %d calls", maxPipedCalls)
+		}
 		calls := p.accept(request.GetCalls())
 		if len(calls) == 0 {
 			continue

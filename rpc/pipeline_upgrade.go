@@ -1,12 +1,10 @@
 package rpc
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -31,10 +29,21 @@ const preface = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgr
 // server, which looks after them no more. All methods may be called from many
 // goroutines.
 type upgrades struct {
-	mu     sync.Mutex
+	mu     sync.Mutex // protects conns and closed
 	conns  map[*wire.Conn]struct{}
-	closed bool // those that come now are closed at once
+	closed bool // no more are taken
 	work   sync.WaitGroup
+}
+
+// enter counts one more that is to be waited for, with work.Done at its end.
+func (u *upgrades) enter() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.closed {
+		return false
+	}
+	u.work.Add(1)
+	return true
 }
 
 func (u *upgrades) add(conn *wire.Conn) {
@@ -56,9 +65,12 @@ func (u *upgrades) remove(conn *wire.Conn) {
 	_ = conn.Close()
 }
 
-// shutdown waits for all connections, and closes those that are there when ctx
-// ends.
+// shutdown takes no more connections, waits for those that there are, and closes
+// them when ctx ends.
 func (u *upgrades) shutdown(ctx context.Context) error {
+	u.mu.Lock()
+	u.closed = true
+	u.mu.Unlock()
 	done := make(chan struct{})
 	go func() {
 		u.work.Wait()
@@ -70,7 +82,6 @@ func (u *upgrades) shutdown(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	u.mu.Lock()
-	u.closed = true
 	for conn := range u.conns {
 		_ = conn.Close()
 	}
@@ -108,19 +119,27 @@ func forThisHop(header http.Header, name string) bool {
 
 // upgrade serves a stream on the request's connection.
 func (h pipelineHandler) upgrade(w http.ResponseWriter, r *http.Request) {
-	h.upgrades.work.Add(1) // before the HTTP server forgets the connection
+	if !h.upgrades.enter() { // before the HTTP server forgets the connection
+		w.Header().Set("Connection", "close")
+		http.Error(w, "this node is stopping", http.StatusServiceUnavailable)
+		return
+	}
 	defer h.upgrades.work.Done()
-	conn, in, err := takeOver(w)
+	conn, in, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		http.Error(w, "this connection cannot be upgraded", http.StatusInternalServerError)
 		return
 	}
-	stream := upgraded{wire.NewConn(conn, in, maxReadBytes, peerPatience)}
+	stream := upgraded{wire.NewConn(conn, in.Reader, maxReadBytes, peerPatience)}
 	h.upgrades.add(stream.Conn)
 	defer h.upgrades.remove(stream.Conn)
 	_ = h.edge.streamed(r.Context(), conclavev1connect.PipelineServicePipelineProcedure, func(ctx context.Context) error {
 		if h.draining.Err() != nil { // who is not greeted keeps its calls
-			_ = stream.SendAfter([]byte(preface), farewell(errDraining))
+			if stream.SendAfter([]byte(preface), farewell(errDraining)) == nil {
+				over := make(chan struct{})
+				close(over) // nobody receives
+				stream.Leave(over, lastWords)
+			}
 			return errDraining
 		}
 		if err := stream.SendAfter([]byte(preface), &conclavev1.PipelineResponse{}); err != nil {
@@ -141,18 +160,6 @@ func (h pipelineHandler) upgrade(w http.ResponseWriter, r *http.Request) {
 func farewell(err error) *conclavev1.PipelineResponse {
 	f := explain(err)
 	return &conclavev1.PipelineResponse{Ended: &conclavev1.CallError{Code: uint32(f.status()), Message: f.message, Info: f.info}}
-}
-
-func takeOver(w http.ResponseWriter) (net.Conn, *bufio.Reader, error) {
-	conn, buffered, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := conn.SetDeadline(time.Time{}); err != nil { // those of the HTTP server
-		_ = conn.Close()
-		return nil, nil, err
-	}
-	return conn, buffered.Reader, nil
 }
 
 // upgraded is a stream on a connection of its own.

@@ -1,12 +1,14 @@
 package rpc
 
 import (
+	"bytes"
 	"context"
 	"sync"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/conclavehq/conclave/cluster"
 	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
 )
 
@@ -14,7 +16,9 @@ import (
 // Nothing that ends it gives the place up (promise R4): see await.
 func (p *pipe) stand(began time.Time, call openCall, ticket int64, result *logv1.Result) {
 	p.load.remove(1, call.size)
+	p.standing.Add(1)
 	p.work.Go(func() {
+		defer p.standing.Add(-1)
 		ctx, done := p.waiting(began, call)
 		defer done()
 		end, err := p.await(ctx, call.where, ticket, result.GetIndex())
@@ -28,8 +32,19 @@ func (p *pipe) stand(began time.Time, call openCall, ticket int64, result *logv1
 
 // alone carries out a call that shares nothing, in a goroutine of its own.
 func (p *pipe) alone(began time.Time, call openCall, request []byte) {
-	p.load.remove(1, call.size)
+	if call.procedure.waits {
+		p.load.remove(1, call.size)
+		if p.standing.Add(1) > maxPipedWaits {
+			p.standing.Add(-1)
+			p.answer(began, call, nil, cluster.ErrOverloaded)
+			return
+		}
+		request = bytes.Clone(request)
+	}
 	p.work.Go(func() {
+		if call.procedure.waits {
+			defer p.standing.Add(-1)
+		}
 		ctx, done := p.waiting(began, call)
 		defer done()
 		response, err := p.protected(ctx, call.procedure, request)
@@ -43,15 +58,17 @@ func (p *pipe) protected(ctx context.Context, procedure *procedure, request []by
 	return procedure.call(ctx, request)
 }
 
-// answer answers a call that does not count as load any more.
+// answer answers one call. Those that wait do not count as load any more.
 func (p *pipe) answer(began time.Time, call openCall, response proto.Message, err error) {
 	answers := p.answers(began, 1)
 	if err != nil {
-		answers.fail(call.procedure, call.id, 0, err)
+		answers.fail(call.procedure, call.id, call.size, err)
 	} else {
-		answers.add(call.procedure, call.id, 0, response)
+		answers.add(call.procedure, call.id, call.size, response)
 	}
-	answers.calls, answers.size = 0, 0
+	if call.procedure.waits {
+		answers.calls, answers.size = 0, 0
+	}
 	p.put(answers)
 }
 
@@ -118,10 +135,4 @@ func (w *openWaits) remove(id uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.open, id)
-}
-
-func (w *openWaits) len() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.open)
 }

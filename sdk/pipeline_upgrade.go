@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -133,14 +135,19 @@ func (c *connections) connect(ctx context.Context, u *url.URL) (net.Conn, error)
 	return nil, err
 }
 
+// maxUpgradeBytes bounds the answer to the request for an upgrade.
+const maxUpgradeBytes = 64 << 10
+
 func askToUpgrade(conn net.Conn, req *http.Request) (*bufio.Reader, error) {
 	if err := req.Write(conn); err != nil {
 		return nil, errNotUpgraded
 	}
-	in := bufio.NewReader(conn)
+	limited := &io.LimitedReader{R: conn, N: maxUpgradeBytes}
+	in := bufio.NewReader(limited)
 	res, err := http.ReadResponse(in, req)
 	if err != nil || res.StatusCode != http.StatusSwitchingProtocols || res.Header.Get("Upgrade") != wire.Protocol {
 		return nil, errNotUpgraded // the connection ends, and with it the body
 	}
+	limited.N = math.MaxInt64
 	return in, nil
 }

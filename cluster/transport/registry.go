@@ -27,13 +27,18 @@ type Registry struct {
 
 type node struct {
 	name, addr string
-	// label is what Dragonboat knows the address as: with another one, it does not
-	// remember what failed before. failed is how often that was so.
+	// label is what Dragonboat knows the address as: under another one, it does not
+	// remember what failed before. number goes round from one label to the next.
 	label  string
-	failed int
+	number int
 	// unreached says that the last connection to it failed.
 	unreached bool
 }
+
+// labels is how many labels an address has: Dragonboat never forgets one. When
+// they have gone round, what failed under the first is long over, unless a peer that
+// cannot be reached knocks all the time; then Dragonboat's pauses are right.
+const labels = 8
 
 // labelMark is between an address and the number that makes a label of it.
 const labelMark = "#"
@@ -90,8 +95,8 @@ func (r *Registry) heard(name string) {
 	for id, n := range r.nodes {
 		if n.name == name && n.unreached {
 			n.unreached = false
-			n.failed++
-			n.label = n.addr + labelMark + strconv.Itoa(n.failed)
+			n.number = n.number%labels + 1
+			n.label = n.addr + labelMark + strconv.Itoa(n.number)
 			r.nodes[id] = n
 		}
 	}

@@ -62,3 +62,23 @@ func TestNodeThatIsHeardIsTriedAgain(t *testing.T) {
 		t.Errorf("nothing has failed since, and %q has become %q", label, got)
 	}
 }
+
+// A peer that only ever knocks does not make Dragonboat remember more and more.
+func TestLabelsGoRound(t *testing.T) {
+	r := NewRegistry()
+	r.SetNode("host-a", "n1", "a:1")
+	r.Add(2, 1, "host-a")
+	seen := map[string]bool{}
+	for range 5 * labels {
+		label, _, err := r.Resolve(2, 1)
+		if err != nil || addrOf(label) != "a:1" {
+			t.Fatalf("%q, %v", label, err)
+		}
+		seen[label] = true
+		r.unreached(label)
+		r.heard("n1")
+	}
+	if len(seen) != labels+1 {
+		t.Errorf("%d labels", len(seen))
+	}
+}

@@ -24,9 +24,16 @@ func leaveGCRoom() {
 // setGCRoom sets the runtime's percentage for the heap that is live now, and comes
 // again after the next collection.
 func setGCRoom(current int) {
-	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	metrics.Read(live)
-	percent := gcPercent(live[0].Value.Uint64())
+	// What Go's goal is a percentage of.
+	scanned := []metrics.Sample{
+		{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/stack:bytes"}, {Name: "/gc/scan/globals:bytes"},
+	}
+	metrics.Read(scanned)
+	var live uint64
+	for _, s := range scanned {
+		live += s.Value.Uint64()
+	}
+	percent := gcPercent(live)
 	if percent != current {
 		debug.SetGCPercent(percent)
 	}
@@ -34,8 +41,8 @@ func setGCRoom(current int) {
 	runtime.AddCleanup(next, setGCRoom, percent)
 }
 
-// gcPercent is how much the heap may grow, in steps, because a change stops all
-// goroutines for a moment. From gcRoom on it is Go's default.
+// gcPercent is how much the heap may grow, in steps, so that it seldom changes. From
+// gcRoom on it is Go's default.
 func gcPercent(live uint64) int {
 	const step = 50
 	percent := gcRoom * 100 / max(live, gcRoom/16) / step * step

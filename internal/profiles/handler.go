@@ -4,12 +4,16 @@
 package profiles
 
 import (
+	"net"
 	"net/http"
 	"net/http/pprof"
+	"net/netip"
+	"strings"
 )
 
 // Handler serves the profiles under /debug/pprof/, where `go tool pprof` looks for
-// them. It asks nobody who they are.
+// them. It asks nobody who they are, but answers only who asks for this machine by
+// address or as localhost: a name of a web page's choice may lead here, too.
 func Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
@@ -17,5 +21,15 @@ func Handler() http.Handler {
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err != nil && host != "localhost" {
+			http.Error(w, "ask for an address, not for a name", http.StatusForbidden)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }

@@ -28,9 +28,27 @@ func TestHandler(t *testing.T) {
 		{"/metrics", http.StatusNotFound, ""},
 	} {
 		got := httptest.NewRecorder()
-		handler.ServeHTTP(got, httptest.NewRequestWithContext(t.Context(), http.MethodGet, c.path, nil))
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, c.path, nil)
+		req.Host = "127.0.0.1:7402"
+		handler.ServeHTTP(got, req)
 		if got.Code != c.code || !strings.Contains(got.Body.String(), c.body) {
 			t.Errorf("%s: %d, want %d with %q in\n%.200q", c.path, got.Code, c.code, c.body, got.Body)
+		}
+	}
+}
+
+// A web page may have any name lead to this machine, and ask in its visitor's name.
+func TestHandlerWantsAnAddress(t *testing.T) {
+	for host, want := range map[string]int{
+		"127.0.0.1:7402": http.StatusOK, "[::1]:7402": http.StatusOK, "[::1]": http.StatusOK, "localhost:7402": http.StatusOK,
+		"example.com": http.StatusForbidden, "example.com:7402": http.StatusForbidden, "": http.StatusForbidden,
+	} {
+		got := httptest.NewRecorder()
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/debug/pprof/cmdline", nil)
+		req.Host = host
+		profiles.Handler().ServeHTTP(got, req)
+		if got.Code != want {
+			t.Errorf("%q: %d, want %d", host, got.Code, want)
 		}
 	}
 }

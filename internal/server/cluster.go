@@ -35,7 +35,7 @@ func clusterConfig(opts Options, peers []net.Listener, n *Node) (cluster.Config,
 		ClusterToken:     settings.InitialClusterToken,
 		DataShards:       settings.DataShards,
 		Version:          version.Version,
-		NewMachine:       newMachine(n.cache, opts.Log),
+		NewMachine:       newMachine(n.cache, recentBytes/(opts.Settings.DataShards+1), opts.Log),
 		SnapshotEntries:  settings.SnapshotCount,
 		Fatal:            n.fail,
 		Log:              opts.Log,
@@ -75,7 +75,7 @@ func advertised(opts Options, n *Node) []string {
 // newMachine makes replicas over one shared cache. A failed write or fsync, or
 // damaged data, ends the process at once (promise S3): going on, or even a
 // graceful stop, would build on what is not there.
-func newMachine(cache *store.Cache, log zerolog.Logger) func(cluster.MachineConfig) cluster.Machine {
+func newMachine(cache *store.Cache, recent int, log zerolog.Logger) func(cluster.MachineConfig) cluster.Machine {
 	return func(c cluster.MachineConfig) cluster.Machine {
 		return statemachine.New(statemachine.Config{
 			Shard:     c.Shard,
@@ -86,8 +86,9 @@ func newMachine(cache *store.Cache, log zerolog.Logger) func(cluster.MachineConf
 			Results:   c.Results,
 			Log:       c.Log,
 			Store: store.Options{
-				Cache: cache,
-				Log:   c.Log,
+				Cache:       cache,
+				RecentBytes: recent,
+				Log:         c.Log,
 				Fatal: func(reason string) {
 					log.Fatal().Uint64("shard", c.Shard).Str("dir", c.Dir).
 						Msg(fmt.Sprintf("the state on disk cannot be relied on: %s; the process ends", reason))

@@ -24,6 +24,9 @@ const (
 	// cacheBytes is the block cache that all shards of the node share. It is used
 	// as needed.
 	cacheBytes = store.DefaultCacheBytes
+	// recentBytes is what all shards of the node together may keep of the records
+	// that were written or read last, as needed, too.
+	recentBytes = 3 * store.DefaultRecentBytes
 	// stopTimeout bounds a graceful stop; what is not done by then is cut off.
 	stopTimeout = 10 * time.Second
 	// drainTimeout is how long calls that are being served may take to end.
@@ -179,39 +182,4 @@ func (n *Node) Wait(ctx context.Context) error {
 			return err
 		}
 	}
-}
-
-// Stop ends streams and waits with a clear code, lets short calls finish, hands
-// leadership over and closes everything. It returns when all goroutines ended.
-func (n *Node) Stop(ctx context.Context) error {
-	n.stopOnce.Do(func() {
-		ctx, cancel := context.WithTimeout(ctx, stopTimeout)
-		defer cancel()
-		n.api.Drain()
-		n.stopErr = errors.Join(n.shutdown(ctx), n.cluster.Stop(ctx))
-		n.serving.Wait()
-		n.cache.Unref()
-	})
-	return n.stopErr
-}
-
-// shutdown ends the client port and the debug port.
-func (n *Node) shutdown(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
-	defer cancel()
-	n.debug.end()
-	err := closePort(ctx, n.http)
-	if late := n.api.Shutdown(ctx); !errors.Is(late, context.DeadlineExceeded) {
-		err = errors.Join(err, late)
-	}
-	return errors.Join(err, closePort(ctx, n.debug.http))
-}
-
-// closePort ends a port: gently until ctx ends, then at once.
-func closePort(ctx context.Context, port *http.Server) error {
-	err := port.Shutdown(ctx)
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = port.Close()
-	}
-	return err
 }

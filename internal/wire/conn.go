@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"time"
 )
 
@@ -22,12 +23,12 @@ const (
 	// as in a stream of Connect.
 	headBytes = 5
 	// keptBytes is how large a buffer may be to be kept.
-	keptBytes = 1 << 20
+	keptBytes = 128 << 10
 	// readerBytes is how much is read at a time. What is larger is read into its
 	// own place.
 	readerBytes = 32 << 10
 	// pieceBytes is how much of a large message has to pass within the patience.
-	pieceBytes = 256 << 10
+	pieceBytes = 64 << 10
 	// Deadlines are set anew when they are older than this part of the patience:
 	// each costs a lock and a timer.
 	renewals = 4
@@ -41,7 +42,7 @@ type Conn struct {
 	conn     net.Conn
 	in       *bufio.Reader
 	out      []byte
-	most     int
+	most     int // bytes of a message that is received
 	patience time.Duration
 	// read and write are when the deadlines were set.
 	read, write time.Time
@@ -52,7 +53,7 @@ type Conn struct {
 // NewConn is for a connection that was upgraded; in has what was read from it
 // already, or is nil. Messages that are received have at most so many bytes. When
 // nothing comes for patience, or nothing is taken, Receive or Send fails; it may
-// be up to a quarter earlier. Of a large message that means its pieces.
+// be up to a quarter later. Of a large message that means its pieces.
 func NewConn(conn net.Conn, in *bufio.Reader, most int, patience time.Duration) *Conn {
 	if in == nil || in.Size() < readerBytes {
 		var rest io.Reader = conn
@@ -104,7 +105,7 @@ func (c *Conn) renewed(since *time.Time) (deadline time.Time, due bool) {
 		return time.Time{}, false
 	}
 	*since = now
-	return now.Add(c.patience), true
+	return now.Add(c.patience + c.patience/renewals), true
 }
 
 // Receive waits for a message. What it decodes to shares memory with nothing
@@ -122,11 +123,15 @@ func (c *Conn) Receive(m Message) error {
 	if uint64(size) > uint64(c.most) {
 		return fmt.Errorf("%w: %d bytes, and %d are allowed", ErrTooLarge, size, c.most)
 	}
-	data := make([]byte, size)
-	for rest := data; len(rest) > 0; {
-		piece := rest[:min(len(rest), pieceBytes)]
-		rest = rest[len(piece):]
-		if err := c.fill(piece); err != nil {
+	// The room grows with what has come: a length alone costs nothing.
+	data := make([]byte, 0, min(size, pieceBytes))
+	for have := 0; have < int(size); have = len(data) {
+		more := min(int(size)-have, pieceBytes)
+		data = slices.Grow(data, more)[:have+more]
+		if err := c.fill(data[have:]); err != nil {
+			if err == io.EOF {
+				err = io.ErrUnexpectedEOF
+			}
 			return fmt.Errorf("wire: a message is cut off: %w", err)
 		}
 	}

@@ -18,9 +18,7 @@ func (b *Batch) Commit() error {
 		return nil
 	}
 	out, commit := b.db.pebble.NewBatch(), b.db.commits.Load()+1
-	if len(b.ranges) > 0 {
-		b.db.recent.forget(commit)
-	}
+	b.db.recent.forget(b.ranges, commit)
 	err := b.write(out, commit)
 	if err == nil {
 		err = out.Commit(pebble.NoSync)

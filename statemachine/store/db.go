@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"sync"
@@ -61,7 +62,7 @@ func Open(dir string, opts Options) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: open %s: %w", dir, err)
 	}
-	d := &DB{pebble: db, log: log, witness: w, recent: newRecent()}
+	d := &DB{pebble: db, log: log, witness: w, recent: newRecent(cmp.Or(opts.RecentBytes, DefaultRecentBytes))}
 	err = w.note()
 	if err == nil {
 		err = d.loadHot()

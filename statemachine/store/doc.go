@@ -14,13 +14,14 @@
 //	        │      │                               │
 //	hot and │      │ cold                          │ hot and cold
 //	derived ▼      ▼                               ▼
-//	   ordered   pending changes ─ commit ─▶ Pebble
+//	   ordered   pending changes ─ commit ─▶ recent, Pebble
 //	   map
 //
 // keys.Where says which table is hot, cold or derived. A batch's changes of
 // hot records go to the map at once, those of cold records wait in an overlay;
 // Commit writes the final value of every changed record. So undoing a part of
-// a batch (Mark, Rollback) leaves no trace in Pebble.
+// a batch (Mark, Rollback) leaves no trace in Pebble. What was written or read
+// last, of the tables that are read record by record, is found in memory (recent.go).
 //
 // # Durability
 //

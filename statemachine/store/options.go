@@ -41,6 +41,9 @@ type Options struct {
 	// Cache is shared with other DBs; nil: one of this DB's own, of
 	// DefaultCacheBytes.
 	Cache *Cache
+	// RecentBytes is how much of the records that were written or read last is kept
+	// in memory; 0: DefaultRecentBytes.
+	RecentBytes int
 	// MemTableBytes is the size of one in-memory table; 0: the default.
 	MemTableBytes uint64
 	// Fatal is called with one sentence when a write, an fsync or the data

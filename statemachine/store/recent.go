@@ -3,17 +3,18 @@ package store
 import (
 	"hash/maphash"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/conclavehq/conclave/internal/keys"
 )
 
-const (
-	recentShards = 16
-	// recentBytes is how much each of the two generations of a shard holds.
-	recentBytes = 2 << 20
-)
+// DefaultRecentBytes is how much of the records that were written or read last a DB
+// keeps in memory, unless Options say otherwise.
+const DefaultRecentBytes = 32 << 20
+
+const recentShards = 16
 
 // newest is later than every commit.
 const newest = math.MaxUint64
@@ -30,7 +31,9 @@ const newest = math.MaxUint64
 // snapshot. So what a view may find here is in its snapshot, too, and what its
 // snapshot has beyond that number is not found here.
 type recent struct {
-	seed   maphash.Seed
+	seed maphash.Seed
+	// room is how much each of the two generations of a shard holds.
+	room   int
 	shards [recentShards]recentShard
 }
 
@@ -50,11 +53,14 @@ type recentRecord struct {
 	since uint64
 }
 
-func newRecent() *recent { return &recent{seed: maphash.MakeSeed()} }
+// newRecent makes room for so many bytes.
+func newRecent(bytes int) *recent {
+	return &recent{seed: maphash.MakeSeed(), room: bytes / recentShards / 2}
+}
 
-// keeps reports whether records of a key's table are kept: others are not read
-// by themselves, or are in memory anyway.
-func (r *recent) keeps(key string) bool {
+// keptInRecent reports whether records of a key's table are kept: others are not
+// read by themselves, or are in memory anyway.
+func keptInRecent(key string) bool {
 	table := keys.Table(key[keys.HeaderLen-1])
 	return table == keys.Latest || table == keys.Meta
 }
@@ -77,7 +83,7 @@ func (r *recent) get(key string, at uint64) (value []byte, known bool) {
 	record, known := s.young[key]
 	if !known {
 		if record, known = s.old[key]; known {
-			s.add(strings.Clone(key), record) // the caller's may change
+			s.add(strings.Clone(key), record, r.room) // the caller's may change
 		}
 	}
 	return record.value, known && record.since <= at
@@ -85,14 +91,14 @@ func (r *recent) get(key string, at uint64) (value []byte, known bool) {
 
 // put notes what a commit that is about to be made writes.
 func (r *recent) put(key string, value []byte, commit uint64) {
-	if !r.keeps(key) {
+	if !keptInRecent(key) {
 		return
 	}
 	s := r.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.written = commit
-	s.add(key, recentRecord{value: value, since: commit})
+	s.add(key, recentRecord{value: value, since: commit}, r.room)
 }
 
 // offer notes what was read as it was after a commit, unless there may be
@@ -102,12 +108,16 @@ func (r *recent) offer(key string, value []byte, at uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.written <= at {
-		s.add(key, recentRecord{value: value, since: at})
+		s.add(key, recentRecord{value: value, since: at}, r.room)
 	}
 }
 
-// forget forgets everything, for a commit that changes more than it can list.
-func (r *recent) forget(commit uint64) {
+// forget forgets everything, for a commit that deletes a range: it may have more
+// records than can be listed. Ranges of tables that are not kept do not matter.
+func (r *recent) forget(ranges []keyRange, commit uint64) {
+	if !slices.ContainsFunc(ranges, keyRange.hasKept) {
+		return
+	}
 	for i := range r.shards {
 		s := &r.shards[i]
 		s.mu.Lock()
@@ -117,19 +127,25 @@ func (r *recent) forget(commit uint64) {
 }
 
 // add keeps a record instead of what was there.
-func (s *recentShard) add(key string, record recentRecord) {
+func (s *recentShard) add(key string, record recentRecord, room int) {
 	delete(s.old, key)
 	if before, ok := s.young[key]; ok {
 		s.bytes -= before.size(key)
 		delete(s.young, key)
 	}
 	size := record.size(key)
-	if size > recentBytes/4 {
+	if size > room/4 {
 		return
 	}
-	if s.young == nil || s.bytes+size > recentBytes {
+	if s.young == nil || s.bytes+size > room {
 		s.old, s.young, s.bytes = s.young, make(map[string]recentRecord), 0
 	}
 	s.bytes += size
 	s.young[key] = record
+}
+
+// hasKept reports whether a range may have records of tables that are kept.
+func (r keyRange) hasKept() bool {
+	one := len(r.from) >= keys.HeaderLen && r.to <= string(keys.After([]byte(r.from[:keys.HeaderLen])))
+	return !one || keptInRecent(r.from)
 }

@@ -10,20 +10,25 @@ import (
 	"github.com/conclavehq/conclave/internal/keys"
 )
 
+// testRoom is the room for a generation of a shard.
+const testRoom = 1 << 20
+
+var everything = []keyRange{{from: string(keys.Prefix(1, keys.Meta)), to: string(keys.Prefix(2, keys.Meta))}}
+
 func recentKey(table keys.Table, n int) string {
 	return string(append(keys.Prefix(1, table), fmt.Sprint(n)...))
 }
 
 // What was written last is known, within bounds, and never in an old version.
 func TestRecent(t *testing.T) {
-	r := newRecent()
+	r := newRecent(2 * testRoom * recentShards)
 	known := func(table keys.Table, n int) bool {
 		_, known := r.get(recentKey(table, n), newest)
 		return known
 	}
 	r.put(recentKey(keys.Latest, 1), []byte("old"), 1)
 	r.put(recentKey(keys.History, 1), []byte("history"), 1)
-	r.put(recentKey(keys.Latest, 2), make([]byte, recentBytes/2), 1)
+	r.put(recentKey(keys.Latest, 2), make([]byte, testRoom/2), 1)
 	if known(keys.History, 1) {
 		t.Error("a record that is never read is kept")
 	}
@@ -35,7 +40,7 @@ func TestRecent(t *testing.T) {
 		t.Errorf("a deleted record is %q, %v", value, known)
 	}
 	for n := 3; n < 20*recentShards; n++ {
-		r.put(recentKey(keys.Latest, n), make([]byte, recentBytes/5), 3)
+		r.put(recentKey(keys.Latest, n), make([]byte, testRoom/5), 3)
 		known(keys.Latest, 1)
 	}
 	if !known(keys.Latest, 1) {
@@ -45,11 +50,22 @@ func TestRecent(t *testing.T) {
 		t.Error("nothing is forgotten")
 	}
 	for i := range r.shards {
-		if s := &r.shards[i]; s.bytes > recentBytes || len(s.young)+len(s.old) > 12 {
+		if s := &r.shards[i]; s.bytes > testRoom || len(s.young)+len(s.old) > 12 {
 			t.Errorf("shard %d has %d bytes, %d and %d records", i, s.bytes, len(s.young), len(s.old))
 		}
 	}
-	r.forget(4)
+	revisions := keys.Prefix(1, keys.Revisions)
+	r.forget([]keyRange{{from: string(revisions), to: string(keys.After(revisions))}}, 4)
+	if !known(keys.Latest, 1) {
+		t.Error("the end of records that are not kept has forgotten others")
+	}
+	latest := keys.Prefix(1, keys.Latest)
+	r.forget([]keyRange{{from: string(latest), to: string(keys.After(latest))}}, 5)
+	if known(keys.Latest, 1) {
+		t.Error("a record is known although its table is emptied")
+	}
+	r.put(recentKey(keys.Latest, 1), []byte("again"), 6)
+	r.forget(everything, 7)
 	if known(keys.Latest, 1) {
 		t.Error("a record is known although everything is forgotten")
 	}
@@ -69,13 +85,13 @@ func TestRecentMoments(t *testing.T) {
 		"written later":                    {func(r *recent) { r.put(key, []byte("new"), 5) }, 4, "unknown"},
 		"read before and written":          {func(r *recent) { r.offer(key, []byte("read"), 4); r.put(key, []byte("new"), 5) }, 9, "new"},
 		"written, and read before":         {func(r *recent) { r.put(key, []byte("new"), 5); r.offer(key, []byte("read"), 4) }, 9, "new"},
-		"written too large, read before":   {func(r *recent) { r.put(key, make([]byte, recentBytes), 5); r.offer(key, []byte("read"), 4) }, 9, "unknown"},
-		"everything changed, read before":  {func(r *recent) { r.forget(5); r.offer(key, []byte("read"), 4) }, 9, "unknown"},
-		"everything changed, read after":   {func(r *recent) { r.forget(5); r.offer(key, []byte("read"), 5) }, 9, "read"},
-		"something large took its place":   {func(r *recent) { r.offer(key, []byte("read"), 4); r.put(key, make([]byte, recentBytes), 5) }, 9, "unknown"},
-		"written again with a large value": {func(r *recent) { r.put(key, []byte("a"), 4); r.put(key, make([]byte, recentBytes), 5) }, 3, "unknown"},
+		"written too large, read before":   {func(r *recent) { r.put(key, make([]byte, testRoom), 5); r.offer(key, []byte("read"), 4) }, 9, "unknown"},
+		"everything changed, read before":  {func(r *recent) { r.forget(everything, 5); r.offer(key, []byte("read"), 4) }, 9, "unknown"},
+		"everything changed, read after":   {func(r *recent) { r.forget(everything, 5); r.offer(key, []byte("read"), 5) }, 9, "read"},
+		"something large took its place":   {func(r *recent) { r.offer(key, []byte("read"), 4); r.put(key, make([]byte, testRoom), 5) }, 9, "unknown"},
+		"written again with a large value": {func(r *recent) { r.put(key, []byte("a"), 4); r.put(key, make([]byte, testRoom), 5) }, 3, "unknown"},
 	} {
-		r := newRecent()
+		r := newRecent(2 * testRoom * recentShards)
 		test.does(r)
 		got := "unknown"
 		if value, known := r.get(key, test.at); known {

@@ -30,7 +30,7 @@ func (d *DB) View() (*View, error) {
 // Get returns the value of a record, nil if there is none. It stays valid, and
 // the caller must not change it.
 func (v *View) Get(key []byte) []byte {
-	kept := v.db.recent.keeps(view(key))
+	kept := keptInRecent(view(key))
 	if kept {
 		if value, known := v.db.recent.get(view(key), v.at); known {
 			return value

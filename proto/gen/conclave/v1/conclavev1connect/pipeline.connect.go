@@ -54,6 +54,7 @@ type PipelineServiceClient interface {
 	// message, either way, is preceded by a zero byte and four of its length, the
 	// most significant first. The node ends such a connection when it hears nothing
 	// for 30 s, so callers that have nothing to say send an empty message more often.
+	// A message has up to 16384 calls.
 	Pipeline(context.Context) (*connect.BidiStreamForClientSimple[v1.PipelineRequest, v1.PipelineResponse], error)
 	// WatchMany carries many watches over one stream, each as WatchService.Watch
 	// tells it. What several of them have to be told alike is sent once. The
@@ -116,6 +117,7 @@ type PipelineServiceHandler interface {
 	// message, either way, is preceded by a zero byte and four of its length, the
 	// most significant first. The node ends such a connection when it hears nothing
 	// for 30 s, so callers that have nothing to say send an empty message more often.
+	// A message has up to 16384 calls.
 	Pipeline(context.Context, *connect.BidiStream[v1.PipelineRequest, v1.PipelineResponse]) error
 	// WatchMany carries many watches over one stream, each as WatchService.Watch
 	// tells it. What several of them have to be told alike is sent once. The
