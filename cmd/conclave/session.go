@@ -113,7 +113,7 @@ func (t tenure) keep(ctx context.Context, a *app) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
 	defer cancel()
 	if err := t.release(ctx); err != nil {
-		a.note("%s; it is free in %s", oneLine(reasonOf(err)), short(t.session.TTL()))
+		a.note("%s; it is free %s after the service is back, at the latest", oneLine(reasonOf(err)), short(t.session.TTL()))
 		t.session.Detach() // closing it would fail as well
 	}
 	if code != exitOK {
