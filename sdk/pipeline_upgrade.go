@@ -32,7 +32,7 @@ type carrier interface {
 var errNotUpgraded = errors.New("the connection is not upgraded")
 
 // openCarrier connects: to a connection of its own if that works, because HTTP/2
-// would double the time of a call; else to a stream.
+// costs a tenth to a quarter of the calls a second; else to a stream.
 func (p *pipeline) openCarrier(ctx context.Context) (carrier, error) {
 	if p.upgrade != nil {
 		conn, err := p.upgrade(ctx)

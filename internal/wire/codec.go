@@ -1,5 +1,6 @@
-// Package wire encodes the messages of pipelined streams. It stands for
-// Connect's own protobuf codec and writes the same bytes, without reflection.
+// Package wire encodes the messages of pipelined streams, and carries them over
+// connections without HTTP/2. Codec stands for Connect's own protobuf codec and
+// writes the same bytes, without reflection; Conn is such a connection.
 package wire
 
 import (

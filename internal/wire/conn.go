@@ -35,8 +35,7 @@ const (
 )
 
 // Conn carries messages over a connection of its own. HTTP/2 would cost four
-// goroutines a message on either side, which is more than the rest of a call.
-// One goroutine may send and one receive at a time; Close may be called at any
+// goroutines a message on either side. One goroutine may send and one receive at a time; Close may be called at any
 // time.
 type Conn struct {
 	conn     net.Conn
