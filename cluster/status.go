@@ -77,3 +77,21 @@ func (c *Cluster) LeaderURLs(shard uint64) []string {
 	}
 	return c.directory.node(c.directory.nameOf(info.LeaderID)).GetClientUrls()
 }
+
+// Standing is what every answer of etcd's API tells about who gave it.
+type Standing struct {
+	ClusterID uint64
+	// ReplicaID is this node's, LeaderID the leading node's; 0 if none is known.
+	ReplicaID, LeaderID uint64
+	Term                uint64
+}
+
+// Standing is how this node stands in a shard. It asks nobody.
+func (c *Cluster) Standing(shard uint64) Standing {
+	standing := Standing{ClusterID: c.id.ClusterID, ReplicaID: c.id.ReplicaID}
+	if s := c.shards[shard]; s != nil {
+		info, _ := s.leader()
+		standing.LeaderID, standing.Term = info.LeaderID, info.Term
+	}
+	return standing
+}

@@ -116,6 +116,7 @@ type Command struct {
 	//	*Command_DeleteRange
 	//	*Command_Txn
 	//	*Command_Compact
+	//	*Command_ImportKeys
 	//	*Command_GrantLease
 	//	*Command_RevokeLease
 	//	*Command_RenewLease
@@ -235,6 +236,15 @@ func (x *Command) GetCompact() *Compact {
 	if x != nil {
 		if x, ok := x.Body.(*Command_Compact); ok {
 			return x.Compact
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetImportKeys() *ImportKeys {
+	if x != nil {
+		if x, ok := x.Body.(*Command_ImportKeys); ok {
+			return x.ImportKeys
 		}
 	}
 	return nil
@@ -548,6 +558,10 @@ type Command_Compact struct {
 	Compact *Compact `protobuf:"bytes,13,opt,name=compact,proto3,oneof"`
 }
 
+type Command_ImportKeys struct {
+	ImportKeys *ImportKeys `protobuf:"bytes,14,opt,name=import_keys,json=importKeys,proto3,oneof"`
+}
+
 type Command_GrantLease struct {
 	GrantLease *GrantLease `protobuf:"bytes,20,opt,name=grant_lease,json=grantLease,proto3,oneof"`
 }
@@ -684,6 +698,8 @@ func (*Command_Txn) isCommand_Body() {}
 
 func (*Command_Compact) isCommand_Body() {}
 
+func (*Command_ImportKeys) isCommand_Body() {}
+
 func (*Command_GrantLease) isCommand_Body() {}
 
 func (*Command_RevokeLease) isCommand_Body() {}
@@ -767,6 +783,7 @@ type Result struct {
 	//	*Result_DeleteRange
 	//	*Result_Txn
 	//	*Result_Compact
+	//	*Result_ImportKeys
 	//	*Result_GrantLease
 	//	*Result_RevokeLease
 	//	*Result_RenewLease
@@ -900,6 +917,15 @@ func (x *Result) GetCompact() *CompactResult {
 	if x != nil {
 		if x, ok := x.Body.(*Result_Compact); ok {
 			return x.Compact
+		}
+	}
+	return nil
+}
+
+func (x *Result) GetImportKeys() *ImportKeysResult {
+	if x != nil {
+		if x, ok := x.Body.(*Result_ImportKeys); ok {
+			return x.ImportKeys
 		}
 	}
 	return nil
@@ -1213,6 +1239,10 @@ type Result_Compact struct {
 	Compact *CompactResult `protobuf:"bytes,13,opt,name=compact,proto3,oneof"`
 }
 
+type Result_ImportKeys struct {
+	ImportKeys *ImportKeysResult `protobuf:"bytes,14,opt,name=import_keys,json=importKeys,proto3,oneof"`
+}
+
 type Result_GrantLease struct {
 	GrantLease *GrantLeaseResult `protobuf:"bytes,20,opt,name=grant_lease,json=grantLease,proto3,oneof"`
 }
@@ -1349,6 +1379,8 @@ func (*Result_Txn) isResult_Body() {}
 
 func (*Result_Compact) isResult_Body() {}
 
+func (*Result_ImportKeys) isResult_Body() {}
+
 func (*Result_GrantLease) isResult_Body() {}
 
 func (*Result_RevokeLease) isResult_Body() {}
@@ -1422,7 +1454,7 @@ const file_conclave_log_v1_command_proto_rawDesc = "" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x19\n" +
 	"\bclock_ms\x18\x02 \x01(\x03R\aclockMs\x12\x17\n" +
 	"\awall_ms\x18\x03 \x01(\x03R\x06wallMs\x12\x19\n" +
-	"\bbatch_id\x18\x04 \x01(\x04R\abatchId\"\x80\x13\n" +
+	"\bbatch_id\x18\x04 \x01(\x04R\abatchId\"\xc0\x13\n" +
 	"\aCommand\x12!\n" +
 	"\fnamespace_id\x18\x01 \x01(\rR\vnamespaceId\x129\n" +
 	"\n" +
@@ -1432,6 +1464,8 @@ const file_conclave_log_v1_command_proto_rawDesc = "" +
 	"\fdelete_range\x18\v \x01(\v2\x1c.conclave.log.v1.DeleteRangeH\x00R\vdeleteRange\x12(\n" +
 	"\x03txn\x18\f \x01(\v2\x14.conclave.log.v1.TxnH\x00R\x03txn\x124\n" +
 	"\acompact\x18\r \x01(\v2\x18.conclave.log.v1.CompactH\x00R\acompact\x12>\n" +
+	"\vimport_keys\x18\x0e \x01(\v2\x1b.conclave.log.v1.ImportKeysH\x00R\n" +
+	"importKeys\x12>\n" +
 	"\vgrant_lease\x18\x14 \x01(\v2\x1b.conclave.log.v1.GrantLeaseH\x00R\n" +
 	"grantLease\x12A\n" +
 	"\frevoke_lease\x18\x15 \x01(\v2\x1c.conclave.log.v1.RevokeLeaseH\x00R\vrevokeLease\x12>\n" +
@@ -1470,7 +1504,7 @@ const file_conclave_log_v1_command_proto_rawDesc = "" +
 	"\x10delete_namespace\x18J \x01(\v2 .conclave.log.v1.DeleteNamespaceH\x00R\x0fdeleteNamespace\x12G\n" +
 	"\x0edrop_namespace\x18K \x01(\v2\x1e.conclave.log.v1.DropNamespaceH\x00R\rdropNamespace\x12A\n" +
 	"\fcompute_hash\x18L \x01(\v2\x1c.conclave.log.v1.ComputeHashH\x00R\vcomputeHashB\x06\n" +
-	"\x04body\"\xfb\x14\n" +
+	"\x04body\"\xc1\x15\n" +
 	"\x06Result\x122\n" +
 	"\arefusal\x18\x01 \x01(\v2\x18.conclave.log.v1.RefusalR\arefusal\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x14\n" +
@@ -1481,6 +1515,8 @@ const file_conclave_log_v1_command_proto_rawDesc = "" +
 	"\fdelete_range\x18\v \x01(\v2\".conclave.log.v1.DeleteRangeResultH\x00R\vdeleteRange\x12.\n" +
 	"\x03txn\x18\f \x01(\v2\x1a.conclave.log.v1.TxnResultH\x00R\x03txn\x12:\n" +
 	"\acompact\x18\r \x01(\v2\x1e.conclave.log.v1.CompactResultH\x00R\acompact\x12D\n" +
+	"\vimport_keys\x18\x0e \x01(\v2!.conclave.log.v1.ImportKeysResultH\x00R\n" +
+	"importKeys\x12D\n" +
 	"\vgrant_lease\x18\x14 \x01(\v2!.conclave.log.v1.GrantLeaseResultH\x00R\n" +
 	"grantLease\x12G\n" +
 	"\frevoke_lease\x18\x15 \x01(\v2\".conclave.log.v1.RevokeLeaseResultH\x00R\vrevokeLease\x12D\n" +
@@ -1544,75 +1580,77 @@ var file_conclave_log_v1_command_proto_goTypes = []any{
 	(*DeleteRange)(nil),              // 5: conclave.log.v1.DeleteRange
 	(*Txn)(nil),                      // 6: conclave.log.v1.Txn
 	(*Compact)(nil),                  // 7: conclave.log.v1.Compact
-	(*GrantLease)(nil),               // 8: conclave.log.v1.GrantLease
-	(*RevokeLease)(nil),              // 9: conclave.log.v1.RevokeLease
-	(*RenewLease)(nil),               // 10: conclave.log.v1.RenewLease
-	(*ExpireTimers)(nil),             // 11: conclave.log.v1.ExpireTimers
-	(*AcquireMutex)(nil),             // 12: conclave.log.v1.AcquireMutex
-	(*ReleaseMutex)(nil),             // 13: conclave.log.v1.ReleaseMutex
-	(*CancelAcquire)(nil),            // 14: conclave.log.v1.CancelAcquire
-	(*BreakMutex)(nil),               // 15: conclave.log.v1.BreakMutex
-	(*Campaign)(nil),                 // 16: conclave.log.v1.Campaign
-	(*Proclaim)(nil),                 // 17: conclave.log.v1.Proclaim
-	(*Resign)(nil),                   // 18: conclave.log.v1.Resign
-	(*CancelCampaign)(nil),           // 19: conclave.log.v1.CancelCampaign
-	(*HandOver)(nil),                 // 20: conclave.log.v1.HandOver
-	(*Enqueue)(nil),                  // 21: conclave.log.v1.Enqueue
-	(*ClaimJobs)(nil),                // 22: conclave.log.v1.ClaimJobs
-	(*ExtendClaim)(nil),              // 23: conclave.log.v1.ExtendClaim
-	(*AckJob)(nil),                   // 24: conclave.log.v1.AckJob
-	(*NackJob)(nil),                  // 25: conclave.log.v1.NackJob
-	(*BuryJob)(nil),                  // 26: conclave.log.v1.BuryJob
-	(*KickJobs)(nil),                 // 27: conclave.log.v1.KickJobs
-	(*CancelJob)(nil),                // 28: conclave.log.v1.CancelJob
-	(*CancelClaim)(nil),              // 29: conclave.log.v1.CancelClaim
-	(*RegisterInstance)(nil),         // 30: conclave.log.v1.RegisterInstance
-	(*UpdateInstance)(nil),           // 31: conclave.log.v1.UpdateInstance
-	(*DeregisterInstance)(nil),       // 32: conclave.log.v1.DeregisterInstance
-	(*ClaimEpoch)(nil),               // 33: conclave.log.v1.ClaimEpoch
-	(*RegisterNode)(nil),             // 34: conclave.log.v1.RegisterNode
-	(*ReplaceNode)(nil),              // 35: conclave.log.v1.ReplaceNode
-	(*CreateNamespace)(nil),          // 36: conclave.log.v1.CreateNamespace
-	(*DeleteNamespace)(nil),          // 37: conclave.log.v1.DeleteNamespace
-	(*DropNamespace)(nil),            // 38: conclave.log.v1.DropNamespace
-	(*ComputeHash)(nil),              // 39: conclave.log.v1.ComputeHash
-	(*Refusal)(nil),                  // 40: conclave.log.v1.Refusal
-	(*PutResult)(nil),                // 41: conclave.log.v1.PutResult
-	(*DeleteRangeResult)(nil),        // 42: conclave.log.v1.DeleteRangeResult
-	(*TxnResult)(nil),                // 43: conclave.log.v1.TxnResult
-	(*CompactResult)(nil),            // 44: conclave.log.v1.CompactResult
-	(*GrantLeaseResult)(nil),         // 45: conclave.log.v1.GrantLeaseResult
-	(*RevokeLeaseResult)(nil),        // 46: conclave.log.v1.RevokeLeaseResult
-	(*RenewLeaseResult)(nil),         // 47: conclave.log.v1.RenewLeaseResult
-	(*ExpireTimersResult)(nil),       // 48: conclave.log.v1.ExpireTimersResult
-	(*AcquireMutexResult)(nil),       // 49: conclave.log.v1.AcquireMutexResult
-	(*ReleaseMutexResult)(nil),       // 50: conclave.log.v1.ReleaseMutexResult
-	(*CancelAcquireResult)(nil),      // 51: conclave.log.v1.CancelAcquireResult
-	(*BreakMutexResult)(nil),         // 52: conclave.log.v1.BreakMutexResult
-	(*CampaignResult)(nil),           // 53: conclave.log.v1.CampaignResult
-	(*ProclaimResult)(nil),           // 54: conclave.log.v1.ProclaimResult
-	(*ResignResult)(nil),             // 55: conclave.log.v1.ResignResult
-	(*CancelCampaignResult)(nil),     // 56: conclave.log.v1.CancelCampaignResult
-	(*HandOverResult)(nil),           // 57: conclave.log.v1.HandOverResult
-	(*EnqueueResult)(nil),            // 58: conclave.log.v1.EnqueueResult
-	(*ClaimJobsResult)(nil),          // 59: conclave.log.v1.ClaimJobsResult
-	(*ExtendClaimResult)(nil),        // 60: conclave.log.v1.ExtendClaimResult
-	(*AckJobResult)(nil),             // 61: conclave.log.v1.AckJobResult
-	(*NackJobResult)(nil),            // 62: conclave.log.v1.NackJobResult
-	(*BuryJobResult)(nil),            // 63: conclave.log.v1.BuryJobResult
-	(*KickJobsResult)(nil),           // 64: conclave.log.v1.KickJobsResult
-	(*CancelJobResult)(nil),          // 65: conclave.log.v1.CancelJobResult
-	(*CancelClaimResult)(nil),        // 66: conclave.log.v1.CancelClaimResult
-	(*RegisterInstanceResult)(nil),   // 67: conclave.log.v1.RegisterInstanceResult
-	(*UpdateInstanceResult)(nil),     // 68: conclave.log.v1.UpdateInstanceResult
-	(*DeregisterInstanceResult)(nil), // 69: conclave.log.v1.DeregisterInstanceResult
-	(*ClaimEpochResult)(nil),         // 70: conclave.log.v1.ClaimEpochResult
-	(*RegisterNodeResult)(nil),       // 71: conclave.log.v1.RegisterNodeResult
-	(*ReplaceNodeResult)(nil),        // 72: conclave.log.v1.ReplaceNodeResult
-	(*CreateNamespaceResult)(nil),    // 73: conclave.log.v1.CreateNamespaceResult
-	(*DeleteNamespaceResult)(nil),    // 74: conclave.log.v1.DeleteNamespaceResult
-	(*DropNamespaceResult)(nil),      // 75: conclave.log.v1.DropNamespaceResult
-	(*ComputeHashResult)(nil),        // 76: conclave.log.v1.ComputeHashResult
+	(*ImportKeys)(nil),               // 8: conclave.log.v1.ImportKeys
+	(*GrantLease)(nil),               // 9: conclave.log.v1.GrantLease
+	(*RevokeLease)(nil),              // 10: conclave.log.v1.RevokeLease
+	(*RenewLease)(nil),               // 11: conclave.log.v1.RenewLease
+	(*ExpireTimers)(nil),             // 12: conclave.log.v1.ExpireTimers
+	(*AcquireMutex)(nil),             // 13: conclave.log.v1.AcquireMutex
+	(*ReleaseMutex)(nil),             // 14: conclave.log.v1.ReleaseMutex
+	(*CancelAcquire)(nil),            // 15: conclave.log.v1.CancelAcquire
+	(*BreakMutex)(nil),               // 16: conclave.log.v1.BreakMutex
+	(*Campaign)(nil),                 // 17: conclave.log.v1.Campaign
+	(*Proclaim)(nil),                 // 18: conclave.log.v1.Proclaim
+	(*Resign)(nil),                   // 19: conclave.log.v1.Resign
+	(*CancelCampaign)(nil),           // 20: conclave.log.v1.CancelCampaign
+	(*HandOver)(nil),                 // 21: conclave.log.v1.HandOver
+	(*Enqueue)(nil),                  // 22: conclave.log.v1.Enqueue
+	(*ClaimJobs)(nil),                // 23: conclave.log.v1.ClaimJobs
+	(*ExtendClaim)(nil),              // 24: conclave.log.v1.ExtendClaim
+	(*AckJob)(nil),                   // 25: conclave.log.v1.AckJob
+	(*NackJob)(nil),                  // 26: conclave.log.v1.NackJob
+	(*BuryJob)(nil),                  // 27: conclave.log.v1.BuryJob
+	(*KickJobs)(nil),                 // 28: conclave.log.v1.KickJobs
+	(*CancelJob)(nil),                // 29: conclave.log.v1.CancelJob
+	(*CancelClaim)(nil),              // 30: conclave.log.v1.CancelClaim
+	(*RegisterInstance)(nil),         // 31: conclave.log.v1.RegisterInstance
+	(*UpdateInstance)(nil),           // 32: conclave.log.v1.UpdateInstance
+	(*DeregisterInstance)(nil),       // 33: conclave.log.v1.DeregisterInstance
+	(*ClaimEpoch)(nil),               // 34: conclave.log.v1.ClaimEpoch
+	(*RegisterNode)(nil),             // 35: conclave.log.v1.RegisterNode
+	(*ReplaceNode)(nil),              // 36: conclave.log.v1.ReplaceNode
+	(*CreateNamespace)(nil),          // 37: conclave.log.v1.CreateNamespace
+	(*DeleteNamespace)(nil),          // 38: conclave.log.v1.DeleteNamespace
+	(*DropNamespace)(nil),            // 39: conclave.log.v1.DropNamespace
+	(*ComputeHash)(nil),              // 40: conclave.log.v1.ComputeHash
+	(*Refusal)(nil),                  // 41: conclave.log.v1.Refusal
+	(*PutResult)(nil),                // 42: conclave.log.v1.PutResult
+	(*DeleteRangeResult)(nil),        // 43: conclave.log.v1.DeleteRangeResult
+	(*TxnResult)(nil),                // 44: conclave.log.v1.TxnResult
+	(*CompactResult)(nil),            // 45: conclave.log.v1.CompactResult
+	(*ImportKeysResult)(nil),         // 46: conclave.log.v1.ImportKeysResult
+	(*GrantLeaseResult)(nil),         // 47: conclave.log.v1.GrantLeaseResult
+	(*RevokeLeaseResult)(nil),        // 48: conclave.log.v1.RevokeLeaseResult
+	(*RenewLeaseResult)(nil),         // 49: conclave.log.v1.RenewLeaseResult
+	(*ExpireTimersResult)(nil),       // 50: conclave.log.v1.ExpireTimersResult
+	(*AcquireMutexResult)(nil),       // 51: conclave.log.v1.AcquireMutexResult
+	(*ReleaseMutexResult)(nil),       // 52: conclave.log.v1.ReleaseMutexResult
+	(*CancelAcquireResult)(nil),      // 53: conclave.log.v1.CancelAcquireResult
+	(*BreakMutexResult)(nil),         // 54: conclave.log.v1.BreakMutexResult
+	(*CampaignResult)(nil),           // 55: conclave.log.v1.CampaignResult
+	(*ProclaimResult)(nil),           // 56: conclave.log.v1.ProclaimResult
+	(*ResignResult)(nil),             // 57: conclave.log.v1.ResignResult
+	(*CancelCampaignResult)(nil),     // 58: conclave.log.v1.CancelCampaignResult
+	(*HandOverResult)(nil),           // 59: conclave.log.v1.HandOverResult
+	(*EnqueueResult)(nil),            // 60: conclave.log.v1.EnqueueResult
+	(*ClaimJobsResult)(nil),          // 61: conclave.log.v1.ClaimJobsResult
+	(*ExtendClaimResult)(nil),        // 62: conclave.log.v1.ExtendClaimResult
+	(*AckJobResult)(nil),             // 63: conclave.log.v1.AckJobResult
+	(*NackJobResult)(nil),            // 64: conclave.log.v1.NackJobResult
+	(*BuryJobResult)(nil),            // 65: conclave.log.v1.BuryJobResult
+	(*KickJobsResult)(nil),           // 66: conclave.log.v1.KickJobsResult
+	(*CancelJobResult)(nil),          // 67: conclave.log.v1.CancelJobResult
+	(*CancelClaimResult)(nil),        // 68: conclave.log.v1.CancelClaimResult
+	(*RegisterInstanceResult)(nil),   // 69: conclave.log.v1.RegisterInstanceResult
+	(*UpdateInstanceResult)(nil),     // 70: conclave.log.v1.UpdateInstanceResult
+	(*DeregisterInstanceResult)(nil), // 71: conclave.log.v1.DeregisterInstanceResult
+	(*ClaimEpochResult)(nil),         // 72: conclave.log.v1.ClaimEpochResult
+	(*RegisterNodeResult)(nil),       // 73: conclave.log.v1.RegisterNodeResult
+	(*ReplaceNodeResult)(nil),        // 74: conclave.log.v1.ReplaceNodeResult
+	(*CreateNamespaceResult)(nil),    // 75: conclave.log.v1.CreateNamespaceResult
+	(*DeleteNamespaceResult)(nil),    // 76: conclave.log.v1.DeleteNamespaceResult
+	(*DropNamespaceResult)(nil),      // 77: conclave.log.v1.DropNamespaceResult
+	(*ComputeHashResult)(nil),        // 78: conclave.log.v1.ComputeHashResult
 }
 var file_conclave_log_v1_command_proto_depIdxs = []int32{
 	3,  // 0: conclave.log.v1.Command.request_id:type_name -> conclave.log.v1.RequestId
@@ -1620,80 +1658,82 @@ var file_conclave_log_v1_command_proto_depIdxs = []int32{
 	5,  // 2: conclave.log.v1.Command.delete_range:type_name -> conclave.log.v1.DeleteRange
 	6,  // 3: conclave.log.v1.Command.txn:type_name -> conclave.log.v1.Txn
 	7,  // 4: conclave.log.v1.Command.compact:type_name -> conclave.log.v1.Compact
-	8,  // 5: conclave.log.v1.Command.grant_lease:type_name -> conclave.log.v1.GrantLease
-	9,  // 6: conclave.log.v1.Command.revoke_lease:type_name -> conclave.log.v1.RevokeLease
-	10, // 7: conclave.log.v1.Command.renew_lease:type_name -> conclave.log.v1.RenewLease
-	11, // 8: conclave.log.v1.Command.expire_timers:type_name -> conclave.log.v1.ExpireTimers
-	12, // 9: conclave.log.v1.Command.acquire_mutex:type_name -> conclave.log.v1.AcquireMutex
-	13, // 10: conclave.log.v1.Command.release_mutex:type_name -> conclave.log.v1.ReleaseMutex
-	14, // 11: conclave.log.v1.Command.cancel_acquire:type_name -> conclave.log.v1.CancelAcquire
-	15, // 12: conclave.log.v1.Command.break_mutex:type_name -> conclave.log.v1.BreakMutex
-	16, // 13: conclave.log.v1.Command.campaign:type_name -> conclave.log.v1.Campaign
-	17, // 14: conclave.log.v1.Command.proclaim:type_name -> conclave.log.v1.Proclaim
-	18, // 15: conclave.log.v1.Command.resign:type_name -> conclave.log.v1.Resign
-	19, // 16: conclave.log.v1.Command.cancel_campaign:type_name -> conclave.log.v1.CancelCampaign
-	20, // 17: conclave.log.v1.Command.hand_over:type_name -> conclave.log.v1.HandOver
-	21, // 18: conclave.log.v1.Command.enqueue:type_name -> conclave.log.v1.Enqueue
-	22, // 19: conclave.log.v1.Command.claim_jobs:type_name -> conclave.log.v1.ClaimJobs
-	23, // 20: conclave.log.v1.Command.extend_claim:type_name -> conclave.log.v1.ExtendClaim
-	24, // 21: conclave.log.v1.Command.ack_job:type_name -> conclave.log.v1.AckJob
-	25, // 22: conclave.log.v1.Command.nack_job:type_name -> conclave.log.v1.NackJob
-	26, // 23: conclave.log.v1.Command.bury_job:type_name -> conclave.log.v1.BuryJob
-	27, // 24: conclave.log.v1.Command.kick_jobs:type_name -> conclave.log.v1.KickJobs
-	28, // 25: conclave.log.v1.Command.cancel_job:type_name -> conclave.log.v1.CancelJob
-	29, // 26: conclave.log.v1.Command.cancel_claim:type_name -> conclave.log.v1.CancelClaim
-	30, // 27: conclave.log.v1.Command.register_instance:type_name -> conclave.log.v1.RegisterInstance
-	31, // 28: conclave.log.v1.Command.update_instance:type_name -> conclave.log.v1.UpdateInstance
-	32, // 29: conclave.log.v1.Command.deregister_instance:type_name -> conclave.log.v1.DeregisterInstance
-	33, // 30: conclave.log.v1.Command.claim_epoch:type_name -> conclave.log.v1.ClaimEpoch
-	34, // 31: conclave.log.v1.Command.register_node:type_name -> conclave.log.v1.RegisterNode
-	35, // 32: conclave.log.v1.Command.replace_node:type_name -> conclave.log.v1.ReplaceNode
-	36, // 33: conclave.log.v1.Command.create_namespace:type_name -> conclave.log.v1.CreateNamespace
-	37, // 34: conclave.log.v1.Command.delete_namespace:type_name -> conclave.log.v1.DeleteNamespace
-	38, // 35: conclave.log.v1.Command.drop_namespace:type_name -> conclave.log.v1.DropNamespace
-	39, // 36: conclave.log.v1.Command.compute_hash:type_name -> conclave.log.v1.ComputeHash
-	40, // 37: conclave.log.v1.Result.refusal:type_name -> conclave.log.v1.Refusal
-	41, // 38: conclave.log.v1.Result.put:type_name -> conclave.log.v1.PutResult
-	42, // 39: conclave.log.v1.Result.delete_range:type_name -> conclave.log.v1.DeleteRangeResult
-	43, // 40: conclave.log.v1.Result.txn:type_name -> conclave.log.v1.TxnResult
-	44, // 41: conclave.log.v1.Result.compact:type_name -> conclave.log.v1.CompactResult
-	45, // 42: conclave.log.v1.Result.grant_lease:type_name -> conclave.log.v1.GrantLeaseResult
-	46, // 43: conclave.log.v1.Result.revoke_lease:type_name -> conclave.log.v1.RevokeLeaseResult
-	47, // 44: conclave.log.v1.Result.renew_lease:type_name -> conclave.log.v1.RenewLeaseResult
-	48, // 45: conclave.log.v1.Result.expire_timers:type_name -> conclave.log.v1.ExpireTimersResult
-	49, // 46: conclave.log.v1.Result.acquire_mutex:type_name -> conclave.log.v1.AcquireMutexResult
-	50, // 47: conclave.log.v1.Result.release_mutex:type_name -> conclave.log.v1.ReleaseMutexResult
-	51, // 48: conclave.log.v1.Result.cancel_acquire:type_name -> conclave.log.v1.CancelAcquireResult
-	52, // 49: conclave.log.v1.Result.break_mutex:type_name -> conclave.log.v1.BreakMutexResult
-	53, // 50: conclave.log.v1.Result.campaign:type_name -> conclave.log.v1.CampaignResult
-	54, // 51: conclave.log.v1.Result.proclaim:type_name -> conclave.log.v1.ProclaimResult
-	55, // 52: conclave.log.v1.Result.resign:type_name -> conclave.log.v1.ResignResult
-	56, // 53: conclave.log.v1.Result.cancel_campaign:type_name -> conclave.log.v1.CancelCampaignResult
-	57, // 54: conclave.log.v1.Result.hand_over:type_name -> conclave.log.v1.HandOverResult
-	58, // 55: conclave.log.v1.Result.enqueue:type_name -> conclave.log.v1.EnqueueResult
-	59, // 56: conclave.log.v1.Result.claim_jobs:type_name -> conclave.log.v1.ClaimJobsResult
-	60, // 57: conclave.log.v1.Result.extend_claim:type_name -> conclave.log.v1.ExtendClaimResult
-	61, // 58: conclave.log.v1.Result.ack_job:type_name -> conclave.log.v1.AckJobResult
-	62, // 59: conclave.log.v1.Result.nack_job:type_name -> conclave.log.v1.NackJobResult
-	63, // 60: conclave.log.v1.Result.bury_job:type_name -> conclave.log.v1.BuryJobResult
-	64, // 61: conclave.log.v1.Result.kick_jobs:type_name -> conclave.log.v1.KickJobsResult
-	65, // 62: conclave.log.v1.Result.cancel_job:type_name -> conclave.log.v1.CancelJobResult
-	66, // 63: conclave.log.v1.Result.cancel_claim:type_name -> conclave.log.v1.CancelClaimResult
-	67, // 64: conclave.log.v1.Result.register_instance:type_name -> conclave.log.v1.RegisterInstanceResult
-	68, // 65: conclave.log.v1.Result.update_instance:type_name -> conclave.log.v1.UpdateInstanceResult
-	69, // 66: conclave.log.v1.Result.deregister_instance:type_name -> conclave.log.v1.DeregisterInstanceResult
-	70, // 67: conclave.log.v1.Result.claim_epoch:type_name -> conclave.log.v1.ClaimEpochResult
-	71, // 68: conclave.log.v1.Result.register_node:type_name -> conclave.log.v1.RegisterNodeResult
-	72, // 69: conclave.log.v1.Result.replace_node:type_name -> conclave.log.v1.ReplaceNodeResult
-	73, // 70: conclave.log.v1.Result.create_namespace:type_name -> conclave.log.v1.CreateNamespaceResult
-	74, // 71: conclave.log.v1.Result.delete_namespace:type_name -> conclave.log.v1.DeleteNamespaceResult
-	75, // 72: conclave.log.v1.Result.drop_namespace:type_name -> conclave.log.v1.DropNamespaceResult
-	76, // 73: conclave.log.v1.Result.compute_hash:type_name -> conclave.log.v1.ComputeHashResult
-	74, // [74:74] is the sub-list for method output_type
-	74, // [74:74] is the sub-list for method input_type
-	74, // [74:74] is the sub-list for extension type_name
-	74, // [74:74] is the sub-list for extension extendee
-	0,  // [0:74] is the sub-list for field type_name
+	8,  // 5: conclave.log.v1.Command.import_keys:type_name -> conclave.log.v1.ImportKeys
+	9,  // 6: conclave.log.v1.Command.grant_lease:type_name -> conclave.log.v1.GrantLease
+	10, // 7: conclave.log.v1.Command.revoke_lease:type_name -> conclave.log.v1.RevokeLease
+	11, // 8: conclave.log.v1.Command.renew_lease:type_name -> conclave.log.v1.RenewLease
+	12, // 9: conclave.log.v1.Command.expire_timers:type_name -> conclave.log.v1.ExpireTimers
+	13, // 10: conclave.log.v1.Command.acquire_mutex:type_name -> conclave.log.v1.AcquireMutex
+	14, // 11: conclave.log.v1.Command.release_mutex:type_name -> conclave.log.v1.ReleaseMutex
+	15, // 12: conclave.log.v1.Command.cancel_acquire:type_name -> conclave.log.v1.CancelAcquire
+	16, // 13: conclave.log.v1.Command.break_mutex:type_name -> conclave.log.v1.BreakMutex
+	17, // 14: conclave.log.v1.Command.campaign:type_name -> conclave.log.v1.Campaign
+	18, // 15: conclave.log.v1.Command.proclaim:type_name -> conclave.log.v1.Proclaim
+	19, // 16: conclave.log.v1.Command.resign:type_name -> conclave.log.v1.Resign
+	20, // 17: conclave.log.v1.Command.cancel_campaign:type_name -> conclave.log.v1.CancelCampaign
+	21, // 18: conclave.log.v1.Command.hand_over:type_name -> conclave.log.v1.HandOver
+	22, // 19: conclave.log.v1.Command.enqueue:type_name -> conclave.log.v1.Enqueue
+	23, // 20: conclave.log.v1.Command.claim_jobs:type_name -> conclave.log.v1.ClaimJobs
+	24, // 21: conclave.log.v1.Command.extend_claim:type_name -> conclave.log.v1.ExtendClaim
+	25, // 22: conclave.log.v1.Command.ack_job:type_name -> conclave.log.v1.AckJob
+	26, // 23: conclave.log.v1.Command.nack_job:type_name -> conclave.log.v1.NackJob
+	27, // 24: conclave.log.v1.Command.bury_job:type_name -> conclave.log.v1.BuryJob
+	28, // 25: conclave.log.v1.Command.kick_jobs:type_name -> conclave.log.v1.KickJobs
+	29, // 26: conclave.log.v1.Command.cancel_job:type_name -> conclave.log.v1.CancelJob
+	30, // 27: conclave.log.v1.Command.cancel_claim:type_name -> conclave.log.v1.CancelClaim
+	31, // 28: conclave.log.v1.Command.register_instance:type_name -> conclave.log.v1.RegisterInstance
+	32, // 29: conclave.log.v1.Command.update_instance:type_name -> conclave.log.v1.UpdateInstance
+	33, // 30: conclave.log.v1.Command.deregister_instance:type_name -> conclave.log.v1.DeregisterInstance
+	34, // 31: conclave.log.v1.Command.claim_epoch:type_name -> conclave.log.v1.ClaimEpoch
+	35, // 32: conclave.log.v1.Command.register_node:type_name -> conclave.log.v1.RegisterNode
+	36, // 33: conclave.log.v1.Command.replace_node:type_name -> conclave.log.v1.ReplaceNode
+	37, // 34: conclave.log.v1.Command.create_namespace:type_name -> conclave.log.v1.CreateNamespace
+	38, // 35: conclave.log.v1.Command.delete_namespace:type_name -> conclave.log.v1.DeleteNamespace
+	39, // 36: conclave.log.v1.Command.drop_namespace:type_name -> conclave.log.v1.DropNamespace
+	40, // 37: conclave.log.v1.Command.compute_hash:type_name -> conclave.log.v1.ComputeHash
+	41, // 38: conclave.log.v1.Result.refusal:type_name -> conclave.log.v1.Refusal
+	42, // 39: conclave.log.v1.Result.put:type_name -> conclave.log.v1.PutResult
+	43, // 40: conclave.log.v1.Result.delete_range:type_name -> conclave.log.v1.DeleteRangeResult
+	44, // 41: conclave.log.v1.Result.txn:type_name -> conclave.log.v1.TxnResult
+	45, // 42: conclave.log.v1.Result.compact:type_name -> conclave.log.v1.CompactResult
+	46, // 43: conclave.log.v1.Result.import_keys:type_name -> conclave.log.v1.ImportKeysResult
+	47, // 44: conclave.log.v1.Result.grant_lease:type_name -> conclave.log.v1.GrantLeaseResult
+	48, // 45: conclave.log.v1.Result.revoke_lease:type_name -> conclave.log.v1.RevokeLeaseResult
+	49, // 46: conclave.log.v1.Result.renew_lease:type_name -> conclave.log.v1.RenewLeaseResult
+	50, // 47: conclave.log.v1.Result.expire_timers:type_name -> conclave.log.v1.ExpireTimersResult
+	51, // 48: conclave.log.v1.Result.acquire_mutex:type_name -> conclave.log.v1.AcquireMutexResult
+	52, // 49: conclave.log.v1.Result.release_mutex:type_name -> conclave.log.v1.ReleaseMutexResult
+	53, // 50: conclave.log.v1.Result.cancel_acquire:type_name -> conclave.log.v1.CancelAcquireResult
+	54, // 51: conclave.log.v1.Result.break_mutex:type_name -> conclave.log.v1.BreakMutexResult
+	55, // 52: conclave.log.v1.Result.campaign:type_name -> conclave.log.v1.CampaignResult
+	56, // 53: conclave.log.v1.Result.proclaim:type_name -> conclave.log.v1.ProclaimResult
+	57, // 54: conclave.log.v1.Result.resign:type_name -> conclave.log.v1.ResignResult
+	58, // 55: conclave.log.v1.Result.cancel_campaign:type_name -> conclave.log.v1.CancelCampaignResult
+	59, // 56: conclave.log.v1.Result.hand_over:type_name -> conclave.log.v1.HandOverResult
+	60, // 57: conclave.log.v1.Result.enqueue:type_name -> conclave.log.v1.EnqueueResult
+	61, // 58: conclave.log.v1.Result.claim_jobs:type_name -> conclave.log.v1.ClaimJobsResult
+	62, // 59: conclave.log.v1.Result.extend_claim:type_name -> conclave.log.v1.ExtendClaimResult
+	63, // 60: conclave.log.v1.Result.ack_job:type_name -> conclave.log.v1.AckJobResult
+	64, // 61: conclave.log.v1.Result.nack_job:type_name -> conclave.log.v1.NackJobResult
+	65, // 62: conclave.log.v1.Result.bury_job:type_name -> conclave.log.v1.BuryJobResult
+	66, // 63: conclave.log.v1.Result.kick_jobs:type_name -> conclave.log.v1.KickJobsResult
+	67, // 64: conclave.log.v1.Result.cancel_job:type_name -> conclave.log.v1.CancelJobResult
+	68, // 65: conclave.log.v1.Result.cancel_claim:type_name -> conclave.log.v1.CancelClaimResult
+	69, // 66: conclave.log.v1.Result.register_instance:type_name -> conclave.log.v1.RegisterInstanceResult
+	70, // 67: conclave.log.v1.Result.update_instance:type_name -> conclave.log.v1.UpdateInstanceResult
+	71, // 68: conclave.log.v1.Result.deregister_instance:type_name -> conclave.log.v1.DeregisterInstanceResult
+	72, // 69: conclave.log.v1.Result.claim_epoch:type_name -> conclave.log.v1.ClaimEpochResult
+	73, // 70: conclave.log.v1.Result.register_node:type_name -> conclave.log.v1.RegisterNodeResult
+	74, // 71: conclave.log.v1.Result.replace_node:type_name -> conclave.log.v1.ReplaceNodeResult
+	75, // 72: conclave.log.v1.Result.create_namespace:type_name -> conclave.log.v1.CreateNamespaceResult
+	76, // 73: conclave.log.v1.Result.delete_namespace:type_name -> conclave.log.v1.DeleteNamespaceResult
+	77, // 74: conclave.log.v1.Result.drop_namespace:type_name -> conclave.log.v1.DropNamespaceResult
+	78, // 75: conclave.log.v1.Result.compute_hash:type_name -> conclave.log.v1.ComputeHashResult
+	76, // [76:76] is the sub-list for method output_type
+	76, // [76:76] is the sub-list for method input_type
+	76, // [76:76] is the sub-list for extension type_name
+	76, // [76:76] is the sub-list for extension extendee
+	0,  // [0:76] is the sub-list for field type_name
 }
 
 func init() { file_conclave_log_v1_command_proto_init() }
@@ -1714,6 +1754,7 @@ func file_conclave_log_v1_command_proto_init() {
 		(*Command_DeleteRange)(nil),
 		(*Command_Txn)(nil),
 		(*Command_Compact)(nil),
+		(*Command_ImportKeys)(nil),
 		(*Command_GrantLease)(nil),
 		(*Command_RevokeLease)(nil),
 		(*Command_RenewLease)(nil),
@@ -1752,6 +1793,7 @@ func file_conclave_log_v1_command_proto_init() {
 		(*Result_DeleteRange)(nil),
 		(*Result_Txn)(nil),
 		(*Result_Compact)(nil),
+		(*Result_ImportKeys)(nil),
 		(*Result_GrantLease)(nil),
 		(*Result_RevokeLease)(nil),
 		(*Result_RenewLease)(nil),

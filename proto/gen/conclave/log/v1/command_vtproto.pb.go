@@ -96,6 +96,15 @@ func (m *Command_Compact) CloneVT() isCommand_Body {
 	return r
 }
 
+func (m *Command_ImportKeys) CloneVT() isCommand_Body {
+	if m == nil {
+		return (*Command_ImportKeys)(nil)
+	}
+	r := new(Command_ImportKeys)
+	r.ImportKeys = m.ImportKeys.CloneVT()
+	return r
+}
+
 func (m *Command_GrantLease) CloneVT() isCommand_Body {
 	if m == nil {
 		return (*Command_GrantLease)(nil)
@@ -440,6 +449,15 @@ func (m *Result_Compact) CloneVT() isResult_Body {
 	}
 	r := new(Result_Compact)
 	r.Compact = m.Compact.CloneVT()
+	return r
+}
+
+func (m *Result_ImportKeys) CloneVT() isResult_Body {
+	if m == nil {
+		return (*Result_ImportKeys)(nil)
+	}
+	r := new(Result_ImportKeys)
+	r.ImportKeys = m.ImportKeys.CloneVT()
 	return r
 }
 
@@ -883,6 +901,31 @@ func (this *Command_Compact) EqualVT(thatIface isCommand_Body) bool {
 		}
 		if q == nil {
 			q = &Compact{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
+func (this *Command_ImportKeys) EqualVT(thatIface isCommand_Body) bool {
+	that, ok := thatIface.(*Command_ImportKeys)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.ImportKeys, that.ImportKeys; p != q {
+		if p == nil {
+			p = &ImportKeys{}
+		}
+		if q == nil {
+			q = &ImportKeys{}
 		}
 		if !p.EqualVT(q) {
 			return false
@@ -1821,6 +1864,31 @@ func (this *Result_Compact) EqualVT(thatIface isResult_Body) bool {
 		}
 		if q == nil {
 			q = &CompactResult{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
+func (this *Result_ImportKeys) EqualVT(thatIface isResult_Body) bool {
+	that, ok := thatIface.(*Result_ImportKeys)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.ImportKeys, that.ImportKeys; p != q {
+		if p == nil {
+			p = &ImportKeysResult{}
+		}
+		if q == nil {
+			q = &ImportKeysResult{}
 		}
 		if !p.EqualVT(q) {
 			return false
@@ -2815,6 +2883,25 @@ func (m *Command_Compact) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
+func (m *Command_ImportKeys) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *Command_ImportKeys) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.ImportKeys != nil {
+		size, err := m.ImportKeys.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x72
+	}
+	return len(dAtA) - i, nil
+}
 func (m *Command_GrantLease) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
 	return m.MarshalToSizedBufferVT(dAtA[:size])
@@ -3635,6 +3722,25 @@ func (m *Result_Compact) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
+func (m *Result_ImportKeys) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *Result_ImportKeys) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.ImportKeys != nil {
+		size, err := m.ImportKeys.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x72
+	}
+	return len(dAtA) - i, nil
+}
 func (m *Result_GrantLease) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
 	return m.MarshalToSizedBufferVT(dAtA[:size])
@@ -4397,6 +4503,18 @@ func (m *Command_Compact) SizeVT() (n int) {
 	}
 	return n
 }
+func (m *Command_ImportKeys) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ImportKeys != nil {
+		l = m.ImportKeys.SizeVT()
+		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
+	}
+	return n
+}
 func (m *Command_GrantLease) SizeVT() (n int) {
 	if m == nil {
 		return 0
@@ -4851,6 +4969,18 @@ func (m *Result_Compact) SizeVT() (n int) {
 	_ = l
 	if m.Compact != nil {
 		l = m.Compact.SizeVT()
+		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
+	}
+	return n
+}
+func (m *Result_ImportKeys) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ImportKeys != nil {
+		l = m.ImportKeys.SizeVT()
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
 	return n
@@ -5612,6 +5742,47 @@ func (m *Command) UnmarshalVT(dAtA []byte) error {
 					return err
 				}
 				m.Body = &Command_Compact{Compact: v}
+			}
+			iNdEx = postIndex
+		case 14:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ImportKeys", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*Command_ImportKeys); ok {
+				if err := oneof.ImportKeys.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &ImportKeys{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &Command_ImportKeys{ImportKeys: v}
 			}
 			iNdEx = postIndex
 		case 20:
@@ -7233,6 +7404,47 @@ func (m *Result) UnmarshalVT(dAtA []byte) error {
 					return err
 				}
 				m.Body = &Result_Compact{Compact: v}
+			}
+			iNdEx = postIndex
+		case 14:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ImportKeys", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*Result_ImportKeys); ok {
+				if err := oneof.ImportKeys.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &ImportKeysResult{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &Result_ImportKeys{ImportKeys: v}
 			}
 			iNdEx = postIndex
 		case 20:
@@ -8944,6 +9156,47 @@ func (m *Command) UnmarshalVTUnsafe(dAtA []byte) error {
 				m.Body = &Command_Compact{Compact: v}
 			}
 			iNdEx = postIndex
+		case 14:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ImportKeys", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*Command_ImportKeys); ok {
+				if err := oneof.ImportKeys.UnmarshalVTUnsafe(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &ImportKeys{}
+				if err := v.UnmarshalVTUnsafe(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &Command_ImportKeys{ImportKeys: v}
+			}
+			iNdEx = postIndex
 		case 20:
 			if wireType != 2 {
 				return fmt.Errorf("proto: wrong wireType = %d for field GrantLease", wireType)
@@ -10563,6 +10816,47 @@ func (m *Result) UnmarshalVTUnsafe(dAtA []byte) error {
 					return err
 				}
 				m.Body = &Result_Compact{Compact: v}
+			}
+			iNdEx = postIndex
+		case 14:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ImportKeys", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*Result_ImportKeys); ok {
+				if err := oneof.ImportKeys.UnmarshalVTUnsafe(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &ImportKeysResult{}
+				if err := v.UnmarshalVTUnsafe(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &Result_ImportKeys{ImportKeys: v}
 			}
 			iNdEx = postIndex
 		case 20:

@@ -80,6 +80,8 @@ type Query struct {
 	// Types that are valid to be assigned to Body:
 	//
 	//	*Query_Range
+	//	*Query_ReadTxn
+	//	*Query_HashKeys
 	//	*Query_GetLease
 	//	*Query_ListLeases
 	//	*Query_GetMutex
@@ -149,6 +151,24 @@ func (x *Query) GetRange() *Range {
 	if x != nil {
 		if x, ok := x.Body.(*Query_Range); ok {
 			return x.Range
+		}
+	}
+	return nil
+}
+
+func (x *Query) GetReadTxn() *Txn {
+	if x != nil {
+		if x, ok := x.Body.(*Query_ReadTxn); ok {
+			return x.ReadTxn
+		}
+	}
+	return nil
+}
+
+func (x *Query) GetHashKeys() *HashKeys {
+	if x != nil {
+		if x, ok := x.Body.(*Query_HashKeys); ok {
+			return x.HashKeys
 		}
 	}
 	return nil
@@ -306,6 +326,15 @@ type Query_Range struct {
 	Range *Range `protobuf:"bytes,10,opt,name=range,proto3,oneof"`
 }
 
+type Query_ReadTxn struct {
+	// A transaction that only compares and reads.
+	ReadTxn *Txn `protobuf:"bytes,11,opt,name=read_txn,json=readTxn,proto3,oneof"`
+}
+
+type Query_HashKeys struct {
+	HashKeys *HashKeys `protobuf:"bytes,12,opt,name=hash_keys,json=hashKeys,proto3,oneof"`
+}
+
 type Query_GetLease struct {
 	GetLease *GetLease `protobuf:"bytes,20,opt,name=get_lease,json=getLease,proto3,oneof"`
 }
@@ -372,6 +401,10 @@ type Query_GetTicket struct {
 
 func (*Query_Range) isQuery_Body() {}
 
+func (*Query_ReadTxn) isQuery_Body() {}
+
+func (*Query_HashKeys) isQuery_Body() {}
+
 func (*Query_GetLease) isQuery_Body() {}
 
 func (*Query_ListLeases) isQuery_Body() {}
@@ -413,6 +446,8 @@ type Answer struct {
 	// Types that are valid to be assigned to Body:
 	//
 	//	*Answer_Range
+	//	*Answer_ReadTxn
+	//	*Answer_HashKeys
 	//	*Answer_GetLease
 	//	*Answer_ListLeases
 	//	*Answer_GetMutex
@@ -489,6 +524,24 @@ func (x *Answer) GetRange() *RangeResult {
 	if x != nil {
 		if x, ok := x.Body.(*Answer_Range); ok {
 			return x.Range
+		}
+	}
+	return nil
+}
+
+func (x *Answer) GetReadTxn() *TxnResult {
+	if x != nil {
+		if x, ok := x.Body.(*Answer_ReadTxn); ok {
+			return x.ReadTxn
+		}
+	}
+	return nil
+}
+
+func (x *Answer) GetHashKeys() *HashKeysResult {
+	if x != nil {
+		if x, ok := x.Body.(*Answer_HashKeys); ok {
+			return x.HashKeys
 		}
 	}
 	return nil
@@ -646,6 +699,14 @@ type Answer_Range struct {
 	Range *RangeResult `protobuf:"bytes,10,opt,name=range,proto3,oneof"`
 }
 
+type Answer_ReadTxn struct {
+	ReadTxn *TxnResult `protobuf:"bytes,11,opt,name=read_txn,json=readTxn,proto3,oneof"`
+}
+
+type Answer_HashKeys struct {
+	HashKeys *HashKeysResult `protobuf:"bytes,12,opt,name=hash_keys,json=hashKeys,proto3,oneof"`
+}
+
 type Answer_GetLease struct {
 	GetLease *GetLeaseResult `protobuf:"bytes,20,opt,name=get_lease,json=getLease,proto3,oneof"`
 }
@@ -711,6 +772,10 @@ type Answer_GetTicket struct {
 }
 
 func (*Answer_Range) isAnswer_Body() {}
+
+func (*Answer_ReadTxn) isAnswer_Body() {}
+
+func (*Answer_HashKeys) isAnswer_Body() {}
 
 func (*Answer_GetLease) isAnswer_Body() {}
 
@@ -1464,11 +1529,13 @@ var File_conclave_log_v1_query_proto protoreflect.FileDescriptor
 
 const file_conclave_log_v1_query_proto_rawDesc = "" +
 	"\n" +
-	"\x1bconclave/log/v1/query.proto\x12\x0fconclave.log.v1\x1a\x1econclave/log/v1/election.proto\x1a\x18conclave/log/v1/kv.proto\x1a\x1bconclave/log/v1/lease.proto\x1a\x1bconclave/log/v1/mutex.proto\x1a\x1bconclave/log/v1/queue.proto\x1a\x1econclave/log/v1/registry.proto\x1a\x1cconclave/log/v1/system.proto\x1a\x1bconclave/log/v1/types.proto\"\xdf\b\n" +
+	"\x1bconclave/log/v1/query.proto\x12\x0fconclave.log.v1\x1a\x1econclave/log/v1/election.proto\x1a\x18conclave/log/v1/kv.proto\x1a\x1bconclave/log/v1/lease.proto\x1a\x1bconclave/log/v1/mutex.proto\x1a\x1bconclave/log/v1/queue.proto\x1a\x1econclave/log/v1/registry.proto\x1a\x1cconclave/log/v1/system.proto\x1a\x1bconclave/log/v1/types.proto\"\xcc\t\n" +
 	"\x05Query\x12!\n" +
 	"\fnamespace_id\x18\x01 \x01(\rR\vnamespaceId\x12.\n" +
 	"\x05range\x18\n" +
-	" \x01(\v2\x16.conclave.log.v1.RangeH\x00R\x05range\x128\n" +
+	" \x01(\v2\x16.conclave.log.v1.RangeH\x00R\x05range\x121\n" +
+	"\bread_txn\x18\v \x01(\v2\x14.conclave.log.v1.TxnH\x00R\areadTxn\x128\n" +
+	"\thash_keys\x18\f \x01(\v2\x19.conclave.log.v1.HashKeysH\x00R\bhashKeys\x128\n" +
 	"\tget_lease\x18\x14 \x01(\v2\x19.conclave.log.v1.GetLeaseH\x00R\bgetLease\x12>\n" +
 	"\vlist_leases\x18\x15 \x01(\v2\x1b.conclave.log.v1.ListLeasesH\x00R\n" +
 	"listLeases\x128\n" +
@@ -1490,12 +1557,15 @@ const file_conclave_log_v1_query_proto_rawDesc = "" +
 	"get_status\x18H \x01(\v2\x1a.conclave.log.v1.GetStatusH\x00R\tgetStatus\x12;\n" +
 	"\n" +
 	"get_ticket\x18P \x01(\v2\x1a.conclave.log.v1.GetTicketH\x00R\tgetTicketB\x06\n" +
-	"\x04body\"\xef\t\n" +
+	"\x04body\"\xe8\n" +
+	"\n" +
 	"\x06Answer\x122\n" +
 	"\arefusal\x18\x01 \x01(\v2\x18.conclave.log.v1.RefusalR\arefusal\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x124\n" +
 	"\x05range\x18\n" +
-	" \x01(\v2\x1c.conclave.log.v1.RangeResultH\x00R\x05range\x12>\n" +
+	" \x01(\v2\x1c.conclave.log.v1.RangeResultH\x00R\x05range\x127\n" +
+	"\bread_txn\x18\v \x01(\v2\x1a.conclave.log.v1.TxnResultH\x00R\areadTxn\x12>\n" +
+	"\thash_keys\x18\f \x01(\v2\x1f.conclave.log.v1.HashKeysResultH\x00R\bhashKeys\x12>\n" +
 	"\tget_lease\x18\x14 \x01(\v2\x1f.conclave.log.v1.GetLeaseResultH\x00R\bgetLease\x12D\n" +
 	"\vlist_leases\x18\x15 \x01(\v2!.conclave.log.v1.ListLeasesResultH\x00R\n" +
 	"listLeases\x12>\n" +
@@ -1606,104 +1676,112 @@ var file_conclave_log_v1_query_proto_goTypes = []any{
 	(*MutexEvent)(nil),           // 10: conclave.log.v1.MutexEvent
 	(*SystemEvent)(nil),          // 11: conclave.log.v1.SystemEvent
 	(*Range)(nil),                // 12: conclave.log.v1.Range
-	(*GetLease)(nil),             // 13: conclave.log.v1.GetLease
-	(*ListLeases)(nil),           // 14: conclave.log.v1.ListLeases
-	(*GetMutex)(nil),             // 15: conclave.log.v1.GetMutex
-	(*ListMutexes)(nil),          // 16: conclave.log.v1.ListMutexes
-	(*GetElection)(nil),          // 17: conclave.log.v1.GetElection
-	(*ListElections)(nil),        // 18: conclave.log.v1.ListElections
-	(*GetJob)(nil),               // 19: conclave.log.v1.GetJob
-	(*PeekJobs)(nil),             // 20: conclave.log.v1.PeekJobs
-	(*GetQueue)(nil),             // 21: conclave.log.v1.GetQueue
-	(*ListQueues)(nil),           // 22: conclave.log.v1.ListQueues
-	(*ListInstances)(nil),        // 23: conclave.log.v1.ListInstances
-	(*ListServices)(nil),         // 24: conclave.log.v1.ListServices
-	(*ListNodes)(nil),            // 25: conclave.log.v1.ListNodes
-	(*ListNamespaces)(nil),       // 26: conclave.log.v1.ListNamespaces
-	(*GetStatus)(nil),            // 27: conclave.log.v1.GetStatus
-	(*Refusal)(nil),              // 28: conclave.log.v1.Refusal
-	(*RangeResult)(nil),          // 29: conclave.log.v1.RangeResult
-	(*GetLeaseResult)(nil),       // 30: conclave.log.v1.GetLeaseResult
-	(*ListLeasesResult)(nil),     // 31: conclave.log.v1.ListLeasesResult
-	(*GetMutexResult)(nil),       // 32: conclave.log.v1.GetMutexResult
-	(*ListMutexesResult)(nil),    // 33: conclave.log.v1.ListMutexesResult
-	(*GetElectionResult)(nil),    // 34: conclave.log.v1.GetElectionResult
-	(*ListElectionsResult)(nil),  // 35: conclave.log.v1.ListElectionsResult
-	(*GetJobResult)(nil),         // 36: conclave.log.v1.GetJobResult
-	(*PeekJobsResult)(nil),       // 37: conclave.log.v1.PeekJobsResult
-	(*GetQueueResult)(nil),       // 38: conclave.log.v1.GetQueueResult
-	(*ListQueuesResult)(nil),     // 39: conclave.log.v1.ListQueuesResult
-	(*ListInstancesResult)(nil),  // 40: conclave.log.v1.ListInstancesResult
-	(*ListServicesResult)(nil),   // 41: conclave.log.v1.ListServicesResult
-	(*ListNodesResult)(nil),      // 42: conclave.log.v1.ListNodesResult
-	(*ListNamespacesResult)(nil), // 43: conclave.log.v1.ListNamespacesResult
-	(*GetStatusResult)(nil),      // 44: conclave.log.v1.GetStatusResult
-	(TicketOutcome)(0),           // 45: conclave.log.v1.TicketOutcome
-	(*ClaimedJob)(nil),           // 46: conclave.log.v1.ClaimedJob
-	(*KVEvent)(nil),              // 47: conclave.log.v1.KVEvent
-	(*Leader)(nil),               // 48: conclave.log.v1.Leader
-	(*Instance)(nil),             // 49: conclave.log.v1.Instance
-	(*MutexHold)(nil),            // 50: conclave.log.v1.MutexHold
-	(*Namespace)(nil),            // 51: conclave.log.v1.Namespace
-	(*Node)(nil),                 // 52: conclave.log.v1.Node
+	(*Txn)(nil),                  // 13: conclave.log.v1.Txn
+	(*HashKeys)(nil),             // 14: conclave.log.v1.HashKeys
+	(*GetLease)(nil),             // 15: conclave.log.v1.GetLease
+	(*ListLeases)(nil),           // 16: conclave.log.v1.ListLeases
+	(*GetMutex)(nil),             // 17: conclave.log.v1.GetMutex
+	(*ListMutexes)(nil),          // 18: conclave.log.v1.ListMutexes
+	(*GetElection)(nil),          // 19: conclave.log.v1.GetElection
+	(*ListElections)(nil),        // 20: conclave.log.v1.ListElections
+	(*GetJob)(nil),               // 21: conclave.log.v1.GetJob
+	(*PeekJobs)(nil),             // 22: conclave.log.v1.PeekJobs
+	(*GetQueue)(nil),             // 23: conclave.log.v1.GetQueue
+	(*ListQueues)(nil),           // 24: conclave.log.v1.ListQueues
+	(*ListInstances)(nil),        // 25: conclave.log.v1.ListInstances
+	(*ListServices)(nil),         // 26: conclave.log.v1.ListServices
+	(*ListNodes)(nil),            // 27: conclave.log.v1.ListNodes
+	(*ListNamespaces)(nil),       // 28: conclave.log.v1.ListNamespaces
+	(*GetStatus)(nil),            // 29: conclave.log.v1.GetStatus
+	(*Refusal)(nil),              // 30: conclave.log.v1.Refusal
+	(*RangeResult)(nil),          // 31: conclave.log.v1.RangeResult
+	(*TxnResult)(nil),            // 32: conclave.log.v1.TxnResult
+	(*HashKeysResult)(nil),       // 33: conclave.log.v1.HashKeysResult
+	(*GetLeaseResult)(nil),       // 34: conclave.log.v1.GetLeaseResult
+	(*ListLeasesResult)(nil),     // 35: conclave.log.v1.ListLeasesResult
+	(*GetMutexResult)(nil),       // 36: conclave.log.v1.GetMutexResult
+	(*ListMutexesResult)(nil),    // 37: conclave.log.v1.ListMutexesResult
+	(*GetElectionResult)(nil),    // 38: conclave.log.v1.GetElectionResult
+	(*ListElectionsResult)(nil),  // 39: conclave.log.v1.ListElectionsResult
+	(*GetJobResult)(nil),         // 40: conclave.log.v1.GetJobResult
+	(*PeekJobsResult)(nil),       // 41: conclave.log.v1.PeekJobsResult
+	(*GetQueueResult)(nil),       // 42: conclave.log.v1.GetQueueResult
+	(*ListQueuesResult)(nil),     // 43: conclave.log.v1.ListQueuesResult
+	(*ListInstancesResult)(nil),  // 44: conclave.log.v1.ListInstancesResult
+	(*ListServicesResult)(nil),   // 45: conclave.log.v1.ListServicesResult
+	(*ListNodesResult)(nil),      // 46: conclave.log.v1.ListNodesResult
+	(*ListNamespacesResult)(nil), // 47: conclave.log.v1.ListNamespacesResult
+	(*GetStatusResult)(nil),      // 48: conclave.log.v1.GetStatusResult
+	(TicketOutcome)(0),           // 49: conclave.log.v1.TicketOutcome
+	(*ClaimedJob)(nil),           // 50: conclave.log.v1.ClaimedJob
+	(*KVEvent)(nil),              // 51: conclave.log.v1.KVEvent
+	(*Leader)(nil),               // 52: conclave.log.v1.Leader
+	(*Instance)(nil),             // 53: conclave.log.v1.Instance
+	(*MutexHold)(nil),            // 54: conclave.log.v1.MutexHold
+	(*Namespace)(nil),            // 55: conclave.log.v1.Namespace
+	(*Node)(nil),                 // 56: conclave.log.v1.Node
 }
 var file_conclave_log_v1_query_proto_depIdxs = []int32{
 	12, // 0: conclave.log.v1.Query.range:type_name -> conclave.log.v1.Range
-	13, // 1: conclave.log.v1.Query.get_lease:type_name -> conclave.log.v1.GetLease
-	14, // 2: conclave.log.v1.Query.list_leases:type_name -> conclave.log.v1.ListLeases
-	15, // 3: conclave.log.v1.Query.get_mutex:type_name -> conclave.log.v1.GetMutex
-	16, // 4: conclave.log.v1.Query.list_mutexes:type_name -> conclave.log.v1.ListMutexes
-	17, // 5: conclave.log.v1.Query.get_election:type_name -> conclave.log.v1.GetElection
-	18, // 6: conclave.log.v1.Query.list_elections:type_name -> conclave.log.v1.ListElections
-	19, // 7: conclave.log.v1.Query.get_job:type_name -> conclave.log.v1.GetJob
-	20, // 8: conclave.log.v1.Query.peek_jobs:type_name -> conclave.log.v1.PeekJobs
-	21, // 9: conclave.log.v1.Query.get_queue:type_name -> conclave.log.v1.GetQueue
-	22, // 10: conclave.log.v1.Query.list_queues:type_name -> conclave.log.v1.ListQueues
-	23, // 11: conclave.log.v1.Query.list_instances:type_name -> conclave.log.v1.ListInstances
-	24, // 12: conclave.log.v1.Query.list_services:type_name -> conclave.log.v1.ListServices
-	25, // 13: conclave.log.v1.Query.list_nodes:type_name -> conclave.log.v1.ListNodes
-	26, // 14: conclave.log.v1.Query.list_namespaces:type_name -> conclave.log.v1.ListNamespaces
-	27, // 15: conclave.log.v1.Query.get_status:type_name -> conclave.log.v1.GetStatus
-	3,  // 16: conclave.log.v1.Query.get_ticket:type_name -> conclave.log.v1.GetTicket
-	28, // 17: conclave.log.v1.Answer.refusal:type_name -> conclave.log.v1.Refusal
-	29, // 18: conclave.log.v1.Answer.range:type_name -> conclave.log.v1.RangeResult
-	30, // 19: conclave.log.v1.Answer.get_lease:type_name -> conclave.log.v1.GetLeaseResult
-	31, // 20: conclave.log.v1.Answer.list_leases:type_name -> conclave.log.v1.ListLeasesResult
-	32, // 21: conclave.log.v1.Answer.get_mutex:type_name -> conclave.log.v1.GetMutexResult
-	33, // 22: conclave.log.v1.Answer.list_mutexes:type_name -> conclave.log.v1.ListMutexesResult
-	34, // 23: conclave.log.v1.Answer.get_election:type_name -> conclave.log.v1.GetElectionResult
-	35, // 24: conclave.log.v1.Answer.list_elections:type_name -> conclave.log.v1.ListElectionsResult
-	36, // 25: conclave.log.v1.Answer.get_job:type_name -> conclave.log.v1.GetJobResult
-	37, // 26: conclave.log.v1.Answer.peek_jobs:type_name -> conclave.log.v1.PeekJobsResult
-	38, // 27: conclave.log.v1.Answer.get_queue:type_name -> conclave.log.v1.GetQueueResult
-	39, // 28: conclave.log.v1.Answer.list_queues:type_name -> conclave.log.v1.ListQueuesResult
-	40, // 29: conclave.log.v1.Answer.list_instances:type_name -> conclave.log.v1.ListInstancesResult
-	41, // 30: conclave.log.v1.Answer.list_services:type_name -> conclave.log.v1.ListServicesResult
-	42, // 31: conclave.log.v1.Answer.list_nodes:type_name -> conclave.log.v1.ListNodesResult
-	43, // 32: conclave.log.v1.Answer.list_namespaces:type_name -> conclave.log.v1.ListNamespacesResult
-	44, // 33: conclave.log.v1.Answer.get_status:type_name -> conclave.log.v1.GetStatusResult
-	4,  // 34: conclave.log.v1.Answer.get_ticket:type_name -> conclave.log.v1.TicketEvent
-	45, // 35: conclave.log.v1.TicketEvent.outcome:type_name -> conclave.log.v1.TicketOutcome
-	46, // 36: conclave.log.v1.TicketEvent.jobs:type_name -> conclave.log.v1.ClaimedJob
-	47, // 37: conclave.log.v1.Event.kv:type_name -> conclave.log.v1.KVEvent
-	4,  // 38: conclave.log.v1.Event.ticket:type_name -> conclave.log.v1.TicketEvent
-	6,  // 39: conclave.log.v1.Event.lost:type_name -> conclave.log.v1.LostEvent
-	7,  // 40: conclave.log.v1.Event.election:type_name -> conclave.log.v1.ElectionEvent
-	8,  // 41: conclave.log.v1.Event.instance:type_name -> conclave.log.v1.InstanceEvent
-	9,  // 42: conclave.log.v1.Event.lease:type_name -> conclave.log.v1.LeaseEvent
-	10, // 43: conclave.log.v1.Event.mutex:type_name -> conclave.log.v1.MutexEvent
-	11, // 44: conclave.log.v1.Event.system:type_name -> conclave.log.v1.SystemEvent
-	0,  // 45: conclave.log.v1.LostEvent.kind:type_name -> conclave.log.v1.LostEvent.Kind
-	48, // 46: conclave.log.v1.ElectionEvent.leader:type_name -> conclave.log.v1.Leader
-	49, // 47: conclave.log.v1.InstanceEvent.instance:type_name -> conclave.log.v1.Instance
-	50, // 48: conclave.log.v1.MutexEvent.hold:type_name -> conclave.log.v1.MutexHold
-	51, // 49: conclave.log.v1.SystemEvent.namespace:type_name -> conclave.log.v1.Namespace
-	52, // 50: conclave.log.v1.SystemEvent.node:type_name -> conclave.log.v1.Node
-	51, // [51:51] is the sub-list for method output_type
-	51, // [51:51] is the sub-list for method input_type
-	51, // [51:51] is the sub-list for extension type_name
-	51, // [51:51] is the sub-list for extension extendee
-	0,  // [0:51] is the sub-list for field type_name
+	13, // 1: conclave.log.v1.Query.read_txn:type_name -> conclave.log.v1.Txn
+	14, // 2: conclave.log.v1.Query.hash_keys:type_name -> conclave.log.v1.HashKeys
+	15, // 3: conclave.log.v1.Query.get_lease:type_name -> conclave.log.v1.GetLease
+	16, // 4: conclave.log.v1.Query.list_leases:type_name -> conclave.log.v1.ListLeases
+	17, // 5: conclave.log.v1.Query.get_mutex:type_name -> conclave.log.v1.GetMutex
+	18, // 6: conclave.log.v1.Query.list_mutexes:type_name -> conclave.log.v1.ListMutexes
+	19, // 7: conclave.log.v1.Query.get_election:type_name -> conclave.log.v1.GetElection
+	20, // 8: conclave.log.v1.Query.list_elections:type_name -> conclave.log.v1.ListElections
+	21, // 9: conclave.log.v1.Query.get_job:type_name -> conclave.log.v1.GetJob
+	22, // 10: conclave.log.v1.Query.peek_jobs:type_name -> conclave.log.v1.PeekJobs
+	23, // 11: conclave.log.v1.Query.get_queue:type_name -> conclave.log.v1.GetQueue
+	24, // 12: conclave.log.v1.Query.list_queues:type_name -> conclave.log.v1.ListQueues
+	25, // 13: conclave.log.v1.Query.list_instances:type_name -> conclave.log.v1.ListInstances
+	26, // 14: conclave.log.v1.Query.list_services:type_name -> conclave.log.v1.ListServices
+	27, // 15: conclave.log.v1.Query.list_nodes:type_name -> conclave.log.v1.ListNodes
+	28, // 16: conclave.log.v1.Query.list_namespaces:type_name -> conclave.log.v1.ListNamespaces
+	29, // 17: conclave.log.v1.Query.get_status:type_name -> conclave.log.v1.GetStatus
+	3,  // 18: conclave.log.v1.Query.get_ticket:type_name -> conclave.log.v1.GetTicket
+	30, // 19: conclave.log.v1.Answer.refusal:type_name -> conclave.log.v1.Refusal
+	31, // 20: conclave.log.v1.Answer.range:type_name -> conclave.log.v1.RangeResult
+	32, // 21: conclave.log.v1.Answer.read_txn:type_name -> conclave.log.v1.TxnResult
+	33, // 22: conclave.log.v1.Answer.hash_keys:type_name -> conclave.log.v1.HashKeysResult
+	34, // 23: conclave.log.v1.Answer.get_lease:type_name -> conclave.log.v1.GetLeaseResult
+	35, // 24: conclave.log.v1.Answer.list_leases:type_name -> conclave.log.v1.ListLeasesResult
+	36, // 25: conclave.log.v1.Answer.get_mutex:type_name -> conclave.log.v1.GetMutexResult
+	37, // 26: conclave.log.v1.Answer.list_mutexes:type_name -> conclave.log.v1.ListMutexesResult
+	38, // 27: conclave.log.v1.Answer.get_election:type_name -> conclave.log.v1.GetElectionResult
+	39, // 28: conclave.log.v1.Answer.list_elections:type_name -> conclave.log.v1.ListElectionsResult
+	40, // 29: conclave.log.v1.Answer.get_job:type_name -> conclave.log.v1.GetJobResult
+	41, // 30: conclave.log.v1.Answer.peek_jobs:type_name -> conclave.log.v1.PeekJobsResult
+	42, // 31: conclave.log.v1.Answer.get_queue:type_name -> conclave.log.v1.GetQueueResult
+	43, // 32: conclave.log.v1.Answer.list_queues:type_name -> conclave.log.v1.ListQueuesResult
+	44, // 33: conclave.log.v1.Answer.list_instances:type_name -> conclave.log.v1.ListInstancesResult
+	45, // 34: conclave.log.v1.Answer.list_services:type_name -> conclave.log.v1.ListServicesResult
+	46, // 35: conclave.log.v1.Answer.list_nodes:type_name -> conclave.log.v1.ListNodesResult
+	47, // 36: conclave.log.v1.Answer.list_namespaces:type_name -> conclave.log.v1.ListNamespacesResult
+	48, // 37: conclave.log.v1.Answer.get_status:type_name -> conclave.log.v1.GetStatusResult
+	4,  // 38: conclave.log.v1.Answer.get_ticket:type_name -> conclave.log.v1.TicketEvent
+	49, // 39: conclave.log.v1.TicketEvent.outcome:type_name -> conclave.log.v1.TicketOutcome
+	50, // 40: conclave.log.v1.TicketEvent.jobs:type_name -> conclave.log.v1.ClaimedJob
+	51, // 41: conclave.log.v1.Event.kv:type_name -> conclave.log.v1.KVEvent
+	4,  // 42: conclave.log.v1.Event.ticket:type_name -> conclave.log.v1.TicketEvent
+	6,  // 43: conclave.log.v1.Event.lost:type_name -> conclave.log.v1.LostEvent
+	7,  // 44: conclave.log.v1.Event.election:type_name -> conclave.log.v1.ElectionEvent
+	8,  // 45: conclave.log.v1.Event.instance:type_name -> conclave.log.v1.InstanceEvent
+	9,  // 46: conclave.log.v1.Event.lease:type_name -> conclave.log.v1.LeaseEvent
+	10, // 47: conclave.log.v1.Event.mutex:type_name -> conclave.log.v1.MutexEvent
+	11, // 48: conclave.log.v1.Event.system:type_name -> conclave.log.v1.SystemEvent
+	0,  // 49: conclave.log.v1.LostEvent.kind:type_name -> conclave.log.v1.LostEvent.Kind
+	52, // 50: conclave.log.v1.ElectionEvent.leader:type_name -> conclave.log.v1.Leader
+	53, // 51: conclave.log.v1.InstanceEvent.instance:type_name -> conclave.log.v1.Instance
+	54, // 52: conclave.log.v1.MutexEvent.hold:type_name -> conclave.log.v1.MutexHold
+	55, // 53: conclave.log.v1.SystemEvent.namespace:type_name -> conclave.log.v1.Namespace
+	56, // 54: conclave.log.v1.SystemEvent.node:type_name -> conclave.log.v1.Node
+	55, // [55:55] is the sub-list for method output_type
+	55, // [55:55] is the sub-list for method input_type
+	55, // [55:55] is the sub-list for extension type_name
+	55, // [55:55] is the sub-list for extension extendee
+	0,  // [0:55] is the sub-list for field type_name
 }
 
 func init() { file_conclave_log_v1_query_proto_init() }
@@ -1721,6 +1799,8 @@ func file_conclave_log_v1_query_proto_init() {
 	file_conclave_log_v1_types_proto_init()
 	file_conclave_log_v1_query_proto_msgTypes[0].OneofWrappers = []any{
 		(*Query_Range)(nil),
+		(*Query_ReadTxn)(nil),
+		(*Query_HashKeys)(nil),
 		(*Query_GetLease)(nil),
 		(*Query_ListLeases)(nil),
 		(*Query_GetMutex)(nil),
@@ -1740,6 +1820,8 @@ func file_conclave_log_v1_query_proto_init() {
 	}
 	file_conclave_log_v1_query_proto_msgTypes[1].OneofWrappers = []any{
 		(*Answer_Range)(nil),
+		(*Answer_ReadTxn)(nil),
+		(*Answer_HashKeys)(nil),
 		(*Answer_GetLease)(nil),
 		(*Answer_ListLeases)(nil),
 		(*Answer_GetMutex)(nil),
