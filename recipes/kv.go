@@ -24,11 +24,11 @@ func checkPut(r Reader, cmd *logv1.Put) *logv1.Refusal {
 	if cmd.GetIgnoreLease() && cmd.GetLeaseId() != 0 {
 		return refuse(logv1.Reason_REASON_INVALID_ARGUMENT, "a put that keeps the lease cannot carry one")
 	}
-	if (cmd.GetIgnoreValue() || cmd.GetIgnoreLease()) && r.Current(cmd.GetKey()) == nil {
-		return refuse(logv1.Reason_REASON_KEY_NOT_FOUND, "key %q has no value or lease to keep", cmd.GetKey())
-	}
 	if id := cmd.GetLeaseId(); id != 0 && !leaseExists(r, id) {
 		return refuse(logv1.Reason_REASON_LEASE_NOT_FOUND, "lease %d does not exist or has ended", id)
+	}
+	if (cmd.GetIgnoreValue() || cmd.GetIgnoreLease()) && r.Current(cmd.GetKey()) == nil {
+		return refuse(logv1.Reason_REASON_KEY_NOT_FOUND, "key %q has no value or lease to keep", cmd.GetKey())
 	}
 	return nil
 }
