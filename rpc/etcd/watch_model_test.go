@@ -88,7 +88,7 @@ func (d *desk) settleDown() {
 // told each change of its keys once, in order, revisions whole, or is told that
 // they are forgotten. Promise D4
 func TestWatchesAreToldEverythingOnce(t *testing.T) {
-	seeds := uint64(200)
+	seeds := uint64(100)
 	if testing.Short() {
 		seeds = 20
 	}
