@@ -17,7 +17,7 @@ type Changes struct {
 	// Previous asks for the versions before, too.
 	Previous bool
 	// Passed, if it is set, is called with the revision of each change of another
-	// key on the way, and ends the reading when it returns false.
+	// key that is read on the way, and ends the reading when it returns false.
 	Passed func(revision int64) bool
 }
 
@@ -35,6 +35,9 @@ func (s Snapshot) History(q Changes, visit func(revision int64, event *logv1.KVE
 		}
 	}
 	sp := spanOf(q.Key, q.RangeEnd)
+	if sp.single && q.From > compacted && s.historyOfKey(q, visit) {
+		return nil
+	}
 	from, to := revisionKey(s.ns, max(q.From, 0), 0), revisionKey(s.ns, q.To+1, 0)
 	if bytes.Compare(from, to) >= 0 {
 		return nil
