@@ -76,6 +76,46 @@ func (m maintenanceServer) Defragment(context.Context, *pb.DefragmentRequest) (*
 	return &pb.DefragmentResponse{}, nil
 }
 
+// Hash tells the hash of the keys at the current revision of this node.
+func (m maintenanceServer) Hash(ctx context.Context, _ *pb.HashRequest) (*pb.HashResponse, error) {
+	hash, header, err := m.hash(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &pb.HashResponse{Header: header, Hash: hash.GetHash()}, nil
+}
+
+// HashKV tells the hash of the keys at a revision. It is the same on all members
+// that have compacted to the same revision.
+func (m maintenanceServer) HashKV(ctx context.Context, req *pb.HashKVRequest) (*pb.HashKVResponse, error) {
+	hash, header, err := m.hash(ctx, req.GetRevision())
+	if err != nil {
+		return nil, err
+	}
+	return &pb.HashKVResponse{
+		Header:          header,
+		Hash:            hash.GetHash(),
+		CompactRevision: hash.GetCompactedRevision(),
+		HashRevision:    hash.GetRevision(),
+	}, nil
+}
+
+// hash asks this node's replica, as it is.
+func (m maintenanceServer) hash(ctx context.Context, revision int64) (*logv1.HashKeysResult, *pb.ResponseHeader, error) {
+	where, err := m.where(ctx)
+	if err != nil {
+		return nil, nil, m.explain(ctx, err)
+	}
+	answer, err := m.cluster.Query(ctx, where.Shard, cluster.ReadOptions{Serializable: true}, &logv1.Query{
+		NamespaceId: where.ID,
+		Body:        &logv1.Query_HashKeys{HashKeys: &logv1.HashKeys{Revision: revision}},
+	})
+	if err := m.answered(ctx, answer, err); err != nil {
+		return nil, nil, err
+	}
+	return answer.GetHashKeys(), m.header(where.Shard, answer.GetRevision()), nil
+}
+
 // errTransferSlow is what etcd says when the other node does not begin to lead.
 var errTransferSlow = status.Error(codes.Unknown, "etcdserver: request timed out, leader transfer took too long")
 
