@@ -65,6 +65,9 @@ func (m *Machine) answer(r *reader, query *logv1.Query, out *logv1.Answer) *logv
 	case *logv1.Query_HashKeys:
 		return ask(r, recipes.HashKeys, q.HashKeys, func(a *logv1.HashKeysResult) { out.Body = &logv1.Answer_HashKeys{HashKeys: a} })
 
+	case *logv1.Query_ReadTxn:
+		return ask(r, recipes.ReadTxn, q.ReadTxn, func(a *logv1.TxnResult) { out.Body = &logv1.Answer_ReadTxn{ReadTxn: a} })
+
 	case *logv1.Query_GetLease:
 		return ask(r, recipes.GetLease, q.GetLease, func(a *logv1.GetLeaseResult) { out.Body = &logv1.Answer_GetLease{GetLease: a} })
 	case *logv1.Query_ListLeases:

@@ -92,7 +92,8 @@ var _ connect.Interceptor = connectEdge{}
 // WrapUnary admits a call and puts its error in Connect's terms.
 func (e connectEdge) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
-		if err := e.server.admitWith(ctx, headers(req.Header())); err != nil {
+		ctx = metadata.NewIncomingContext(ctx, headers(req.Header()))
+		if err := e.server.admit(ctx); err != nil {
 			return nil, connectError(err)
 		}
 		res, err := next(ctx, req)
@@ -103,11 +104,11 @@ func (e connectEdge) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 // WrapStreamingHandler does the same for a stream.
 func (e connectEdge) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
 	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
-		md := headers(conn.RequestHeader())
-		if err := e.server.admitWith(ctx, md); err != nil {
+		ctx = metadata.NewIncomingContext(ctx, headers(conn.RequestHeader()))
+		if err := e.server.admit(ctx); err != nil {
 			return connectError(err)
 		}
-		return connectError(next(metadata.NewIncomingContext(ctx, md), conn))
+		return connectError(next(ctx, conn))
 	}
 }
 
