@@ -91,13 +91,14 @@ func (w *watchStream) serve(src *source) error {
 }
 
 // settle has the watches of a source that has caught up join those of the same
-// kind, unless these have come further. Then the next change decides.
+// kind, unless these have come further: they may have read from disk what the
+// feed is about to tell. Then the next change decides.
 func (w *watchStream) settle(src *source) {
 	lead := w.leads[src.kind]
 	switch {
 	case lead == nil:
 		w.leads[src.kind] = src
-	case lead == src, !lead.watcher.Following(), lead.watcher.Seen() > src.watcher.Seen():
+	case lead == src, lead.watcher.Seen() > src.watcher.Seen():
 	default:
 		for _, one := range src.members {
 			one.from = max(one.from, src.watcher.Wanted())
