@@ -59,7 +59,7 @@ func compareSystems(t *testing.T, first, second system) {
 	for range min(*pairsFlag, len(seeds)) {
 		running.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(seeds) && !stop.Load(); i = int(next.Add(1)) - 1 {
-				s := generate(seeds[i], *operationsFlag)
+				s := dropWatches(generate(seeds[i], *operationsFlag))
 				r := playSeed(t, first, second, s)
 				if r == nil {
 					stop.Store(true)
