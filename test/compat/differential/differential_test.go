@@ -98,8 +98,8 @@ func playSeed(t *testing.T, first, second system, s script) *run {
 
 // reportSeed fails the test with the shortest script that still differs.
 func reportSeed(t *testing.T, first, second system, seed uint64, s script, r *run) {
-	t.Errorf("seed %d: after %d operations %s:\n  %s: %s\n  %s: %s", seed, r.done, r.found.what,
-		first.name, r.found.answers[0], second.name, r.found.answers[1])
+	t.Errorf("seed %d: after %d operations, the last of which was %s, %s:\n  %s: %s\n  %s: %s", seed, r.done,
+		s.operations[r.done-1], r.found.what, first.name, r.found.answers[0], second.name, r.found.answers[1])
 	limit := *shrinkFlag
 	if deadline, ok := t.Deadline(); ok {
 		limit = min(limit, time.Until(deadline)/2)

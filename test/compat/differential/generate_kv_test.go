@@ -62,6 +62,16 @@ func (g *generator) rangeRequest() *pb.RangeRequest {
 	return r
 }
 
+// innerRange is a read in a transaction. If it sorts by anything but the key, it
+// sorts no more keys than etcd keeps in order when they are equal.
+func (g *generator) innerRange() *pb.RangeRequest {
+	r := g.rangeRequest()
+	if r.GetSortTarget() != pb.RangeRequest_KEY {
+		r.Key, r.RangeEnd = []byte("a"), some(g, nil, []byte("b"), []byte("a/2"))
+	}
+	return r
+}
+
 // streamable is a range that RangeStream mostly accepts.
 func (g *generator) streamable() *pb.RangeRequest {
 	r := g.rangeRequest()
@@ -128,7 +138,7 @@ func (g *generator) op(depth int) *pb.RequestOp {
 	case n < 35:
 		return &pb.RequestOp{Request: &pb.RequestOp_RequestPut{RequestPut: g.put()}}
 	case n < 65:
-		return &pb.RequestOp{Request: &pb.RequestOp_RequestRange{RequestRange: g.rangeRequest()}}
+		return &pb.RequestOp{Request: &pb.RequestOp_RequestRange{RequestRange: g.innerRange()}}
 	case n < 80:
 		return &pb.RequestOp{Request: &pb.RequestOp_RequestDeleteRange{RequestDeleteRange: g.deleteRange()}}
 	case n < 99 && depth > 0:
@@ -171,7 +181,12 @@ func (g *generator) compare() *pb.Compare {
 	case pb.Compare_VALUE:
 		c.TargetUnion = &pb.Compare_Value{Value: g.value()}
 	case pb.Compare_LEASE:
-		c.TargetUnion = &pb.Compare_Lease{Lease: some(g, 0, g.leaseID())}
+		lease := some(g, 0, g.leaseID())
+		if c.Result == pb.Compare_GREATER || c.Result == pb.Compare_LESS {
+			// Which of two ids is greater is up to the server that chose one of them.
+			lease = some[int64](g, 0, -3, math.MinInt64, math.MaxInt64)
+		}
+		c.TargetUnion = &pb.Compare_Lease{Lease: lease}
 	}
 	return c
 }

@@ -54,7 +54,7 @@ func (r *run) barrier() error {
 // compareWatches compares all that arrived. The first side has everything that
 // is certain; for the rest either side may take its time.
 func (r *run) compareWatches() {
-	late := time.NewTimer(callTimeout)
+	late := time.NewTimer(r.sides[1].patience)
 	defer late.Stop()
 	for stream := range r.sides[0].streams {
 		r.compareStream(stream, late.C)

@@ -35,7 +35,7 @@ func (v *servers) drop() {
 
 // level empties both systems and brings them to the same revision.
 func level(ctx context.Context, p pair) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, defaultPatience)
 	defer cancel()
 	var heads [2]int64
 	for i, s := range p {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
@@ -28,6 +30,8 @@ func shrink(ctx context.Context, from *servers, s script, r *run, limit time.Dur
 	whole := *k
 	k.better(s.with(s.operations[:r.done]))
 	k.suffix()
+	k.without(refusedOn)
+	k.without(reads)
 	for before := -1; before != k.size() && !k.late(); {
 		before = k.size()
 		k.oneStream()
@@ -75,6 +79,32 @@ func (k *shrinker) suffix() {
 		if k.better(k.best.with(all[len(all)-n:])) {
 			return
 		}
+	}
+}
+
+// without leaves out all operations but the last that are of a kind that is
+// unlikely to matter.
+func (k *shrinker) without(unlikely func(step) bool) {
+	var rest []operation
+	for _, s := range k.run.steps {
+		if !s.own && !unlikely(s) {
+			rest = append(rest, s.operation)
+		}
+	}
+	if last := k.best.operations[len(k.best.operations)-1]; len(rest) == 0 || unlikely(k.run.steps[len(k.run.steps)-1]) {
+		rest = append(rest, last)
+	}
+	k.better(k.best.with(rest))
+}
+
+func refusedOn(s step) bool { return s.answers[0].code != codes.OK }
+
+func reads(s step) bool {
+	switch s.request.(type) {
+	case *pb.RangeRequest, *pb.LeaseTimeToLiveRequest, *pb.LeaseLeasesRequest, *pb.LeaseKeepAliveRequest:
+		return true
+	default:
+		return false
 	}
 }
 

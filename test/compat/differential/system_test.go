@@ -21,6 +21,10 @@ import (
 // startTimeout is how long a server may take to serve; it takes about a second.
 const startTimeout = time.Minute
 
+// defaultPatience is how long a system may take to answer. It is long: running
+// into it counts as a difference.
+const defaultPatience = 20 * time.Second
+
 // system is a server of etcd's API.
 type system struct {
 	name string
@@ -29,13 +33,15 @@ type system struct {
 	// oracle is set for etcd: it is known to accept what it must not be sent, and
 	// to let events leak between watchers (wanted_test.go).
 	oracle bool
+	// patience is how long to wait for it.
+	patience time.Duration
 	// dialled wraps the connection, so that a test can distort what it carries.
 	dialled func(grpc.ClientConnInterface) grpc.ClientConnInterface
 }
 
 var (
-	etcdSystem     = system{name: "etcd", start: startEtcd, oracle: true}
-	conclaveSystem = system{name: "conclave", start: startConclave}
+	etcdSystem     = system{name: "etcd", start: startEtcd, oracle: true, patience: defaultPatience}
+	conclaveSystem = system{name: "conclave", start: startConclave, patience: defaultPatience}
 )
 
 // startEtcd runs etcd with its defaults, but that it does not sync to disk.

@@ -93,15 +93,15 @@ func (s *side) control(w *watchStream, r *pb.WatchRequest) answer {
 	if err := w.client.Send(r); err != nil {
 		return answered(nil, err)
 	}
-	if err := w.await(s, callTimeout, func() bool { return len(w.controls) > before }); err != nil {
-		return unanswered(err)
+	if err := w.await(s, func() bool { return len(w.controls) > before }); err != nil {
+		return s.unanswered(err)
 	}
 	return answer{message: proto.CloneOf(w.controls[before])}
 }
 
-func unanswered(err error) answer {
+func (s *side) unanswered(err error) answer {
 	if errors.Is(err, errLate) {
-		return answer{code: codes.DeadlineExceeded, problem: fmt.Sprintf("%s, which is %s", errLate, callTimeout)}
+		return answer{code: codes.DeadlineExceeded, problem: fmt.Sprintf("%s, which is %s", errLate, s.patience)}
 	}
 	return answered(nil, err)
 }
@@ -112,7 +112,7 @@ func unanswered(err error) answer {
 // are waited for themselves.
 func (s *side) barrier(revision int64) error {
 	for i, w := range s.streams {
-		err := w.await(s, callTimeout, func() bool { return w.passed(revision) })
+		err := w.await(s, func() bool { return w.passed(revision) })
 		if err != nil {
 			return fmt.Errorf("%s, stream %d, barrier of revision %d: %w", s.name, i, revision, err)
 		}
@@ -153,7 +153,7 @@ func (s *side) probe(revision int64) error {
 	if m, ok := a.message.(*pb.WatchResponse); !ok || m.GetCanceled() {
 		return fmt.Errorf("%s: the probe was not created: %s", s.name, a)
 	}
-	if err := w.await(s, callTimeout, func() bool { return w.watches[probeWatch].seen >= revision }); err != nil {
+	if err := w.await(s, func() bool { return w.watches[probeWatch].seen >= revision }); err != nil {
 		return fmt.Errorf("%s: the probe saw nothing: %w", s.name, err)
 	}
 	s.cancel(w, probeWatch)
@@ -167,7 +167,7 @@ func (s *side) expiry(lease int64, keys []string) answer {
 	if a.code != codes.OK {
 		return a
 	}
-	ctx, cancel := context.WithTimeout(s.ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(s.ctx, s.patience)
 	defer cancel()
 	txn := &pb.TxnRequest{}
 	for _, key := range keys {
@@ -185,8 +185,8 @@ func (s *side) expiry(lease int64, keys []string) answer {
 			return e.GetType() == mvccpb.Event_DELETE
 		})
 	}
-	if err := w.await(s, callTimeout, deleted); err != nil {
-		return unanswered(err)
+	if err := w.await(s, deleted); err != nil {
+		return s.unanswered(err)
 	}
 	if early := time.Until(s.expiries[lease]); early > 0 {
 		return answer{code: codes.Internal, problem: fmt.Sprintf("the lease expired %s before its time", early)}

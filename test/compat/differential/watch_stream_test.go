@@ -94,8 +94,8 @@ func (w *watchStream) receive() {
 var errLate = errors.New("nothing more came in time")
 
 // await takes in what arrives until done says so.
-func (w *watchStream) await(s *side, limit time.Duration, done func() bool) error {
-	late := time.NewTimer(limit)
+func (w *watchStream) await(s *side, done func() bool) error {
+	late := time.NewTimer(s.patience)
 	defer late.Stop()
 	for {
 		ended := w.takeIn(s)
