@@ -56,3 +56,8 @@ func (r *reader) Range(q *logv1.Range) (*logv1.RangeResult, *logv1.Refusal) {
 
 // Compacted returns the revision below which history is forgotten.
 func (r *reader) Compacted() recipes.Revision { return recipes.Revision(r.kv.Compacted()) }
+
+// Export answers with a page of keys.
+func (r *reader) Export(q *logv1.ExportKeys) (*logv1.ExportKeysResult, *logv1.Refusal) {
+	return r.kv.Export(q, r.revision)
+}
