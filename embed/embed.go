@@ -27,6 +27,9 @@ type Config struct {
 	// ClientURL is where to serve clients. Default http://127.0.0.1:0, a free
 	// port that Node.Endpoints tells.
 	ClientURL string
+	// EtcdURL is where to serve etcd's clients with etcd's API. Default: nowhere
+	// but at ClientURL, which serves it too.
+	EtcdURL string
 	// PeerURL is where to serve the other nodes. Default http://127.0.0.1:0,
 	// which suits a node alone only.
 	PeerURL string
@@ -95,6 +98,7 @@ func options(ctx context.Context, cfg Config) (server.Options, error) {
 	settings := config.Default()
 	settings.DataDir = cfg.Dir
 	settings.ListenClientURLs = "http://" + clients.Addr().String()
+	settings.ListenEtcdURLs = cfg.EtcdURL
 	settings.ListenPeerURLs = "http://" + peers.Addr().String()
 	settings.InitialCluster = cfg.InitialCluster
 	if cfg.Name != "" {
@@ -139,6 +143,9 @@ func logger(to *slog.Logger) zerolog.Logger {
 
 // Endpoints are the URLs for conclave.Dial.
 func (n *Node) Endpoints() []string { return n.node.URLs() }
+
+// EtcdEndpoints are the URLs for etcd's clients, if Config.EtcdURL is set.
+func (n *Node) EtcdEndpoints() []string { return n.node.EtcdURLs() }
 
 // Done is closed when the node has ended: after Stop, or because it could not go
 // on. Err then tells why.

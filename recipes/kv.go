@@ -24,11 +24,11 @@ func checkPut(r Reader, cmd *logv1.Put) *logv1.Refusal {
 	if cmd.GetIgnoreLease() && cmd.GetLeaseId() != 0 {
 		return refuse(logv1.Reason_REASON_INVALID_ARGUMENT, "a put that keeps the lease cannot carry one")
 	}
-	if (cmd.GetIgnoreValue() || cmd.GetIgnoreLease()) && r.Current(cmd.GetKey()) == nil {
-		return refuse(logv1.Reason_REASON_KEY_NOT_FOUND, "key %q has no value or lease to keep", cmd.GetKey())
-	}
 	if id := cmd.GetLeaseId(); id != 0 && !leaseExists(r, id) {
 		return refuse(logv1.Reason_REASON_LEASE_NOT_FOUND, "lease %d does not exist or has ended", id)
+	}
+	if (cmd.GetIgnoreValue() || cmd.GetIgnoreLease()) && r.Current(cmd.GetKey()) == nil {
+		return refuse(logv1.Reason_REASON_KEY_NOT_FOUND, "key %q has no value or lease to keep", cmd.GetKey())
 	}
 	return nil
 }
@@ -87,8 +87,8 @@ func GetRange(r Reader, q *logv1.Range) (*logv1.RangeResult, *logv1.Refusal) {
 	return r.Range(q)
 }
 
-// checkRevision tells why a revision cannot be read; 0 and below are the
-// current one.
+// checkRevision tells why a revision cannot be read in a transaction; 0 is the
+// current one. As with etcd, one below 0 counts as older than any compaction.
 func checkRevision(r Reader, revision int64) *logv1.Refusal {
 	if current := int64(r.Revision()); revision > current {
 		refusal := refuse(logv1.Reason_REASON_FUTURE_REVISION,
@@ -96,7 +96,7 @@ func checkRevision(r Reader, revision int64) *logv1.Refusal {
 		refusal.Revision = current
 		return refusal
 	}
-	if revision <= 0 {
+	if revision == 0 {
 		return nil
 	}
 	if compacted := int64(r.Compacted()); revision < compacted {

@@ -21,6 +21,9 @@ type Config struct {
 	// Metrics answers /metrics; nil: there is no such path.
 	Metrics http.Handler
 
+	// Also mounts what else the client port answers; nil: nothing.
+	Also func(*http.ServeMux)
+
 	// Problems says in sentences what else is wrong with this node, beside
 	// shards without a leader. They show in the status and make the node not
 	// ready. nil: nothing ever is.

@@ -61,6 +61,9 @@ func New(config Config) *Server {
 	}
 	s.mountServices(&edge{core: s.core, metrics: metrics, log: config.Log})
 	s.mountPages()
+	if config.Also != nil {
+		config.Also(s.mux)
+	}
 	go s.core.leaders.run(draining)
 	return s
 }

@@ -63,6 +63,9 @@ func (m *Machine) answer(r *reader, query *logv1.Query, out *logv1.Answer) *logv
 	case *logv1.Query_Range:
 		return ask(r, recipes.GetRange, q.Range, func(a *logv1.RangeResult) { out.Body = &logv1.Answer_Range{Range: a} })
 
+	case *logv1.Query_ReadTxn:
+		return ask(r, recipes.ReadTxn, q.ReadTxn, func(a *logv1.TxnResult) { out.Body = &logv1.Answer_ReadTxn{ReadTxn: a} })
+
 	case *logv1.Query_GetLease:
 		return ask(r, recipes.GetLease, q.GetLease, func(a *logv1.GetLeaseResult) { out.Body = &logv1.Answer_GetLease{GetLease: a} })
 	case *logv1.Query_ListLeases:

@@ -5,6 +5,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -29,6 +30,12 @@ type Server struct {
 	ListenClientURLs string `koanf:"listen-client-urls"`
 	// AdvertiseClientURLs are what clients are told. Default: the listen URLs.
 	AdvertiseClientURLs string `koanf:"advertise-client-urls"`
+	// ListenEtcdURLs are where etcd's API is served as etcd serves it; empty:
+	// nowhere but on the client port, which serves it too. Default
+	// http://127.0.0.1:2379 if ListenClientURLs are not given either.
+	ListenEtcdURLs string `koanf:"listen-etcd-urls"`
+	// EtcdNamespace is the namespace that etcd's API shows.
+	EtcdNamespace string `koanf:"etcd-namespace"`
 	// ListenPeerURLs is where the other nodes connect; one URL.
 	ListenPeerURLs string `koanf:"listen-peer-urls"`
 	// InitialAdvertisePeerURLs is what the other nodes are told. Default: the
@@ -69,6 +76,8 @@ func Default() Server {
 	return Server{
 		Name:                "default",
 		ListenClientURLs:    "http://127.0.0.1:7400",
+		ListenEtcdURLs:      "http://127.0.0.1:2379",
+		EtcdNamespace:       "default",
 		ListenPeerURLs:      "http://127.0.0.1:7401",
 		InitialClusterState: "new",
 		InitialClusterToken: "conclave-cluster",
@@ -130,6 +139,18 @@ func (s *Server) checkURLs() error {
 		if list.one && len(addresses) != 1 {
 			return fmt.Errorf("%s: give exactly one URL, not %d", list.flag, len(addresses))
 		}
+	}
+	return s.checkEtcd()
+}
+
+func (s *Server) checkEtcd() error {
+	if s.ListenEtcdURLs != "" {
+		if _, err := Addresses(s.ListenEtcdURLs); err != nil {
+			return fmt.Errorf("--listen-etcd-urls: %w", err)
+		}
+	}
+	if s.EtcdNamespace == "" {
+		return errors.New("--etcd-namespace is empty: name the namespace that etcd's API shows, such as default")
 	}
 	return nil
 }

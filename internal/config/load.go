@@ -33,6 +33,8 @@ func Flags(flags *pflag.FlagSet) {
 	flags.String("data-dir", "", "directory for everything the node keeps (default NAME.conclave)")
 	flags.String("listen-client-urls", d.ListenClientURLs, "URLs to serve clients on")
 	flags.String("advertise-client-urls", "", "client URLs to tell others (default: the listen URLs)")
+	flags.String("listen-etcd-urls", d.ListenEtcdURLs, "URLs to serve etcd's clients on, empty for none; without this flag it is none if --listen-client-urls are given, which serve etcd's API too")
+	flags.String("etcd-namespace", d.EtcdNamespace, "namespace that etcd's clients see")
 	flags.String("listen-peer-urls", d.ListenPeerURLs, "URL to serve the other nodes on")
 	flags.String("initial-advertise-peer-urls", "", "peer URL to tell others (default: the listen URL)")
 	flags.String("listen-debug-url", "", "URL on a loopback address to serve profiles of the process on (default: none)")
@@ -69,6 +71,11 @@ func Load(flags *pflag.FlagSet, environ []string) (Server, error) {
 	settings := Default()
 	if err := decode(k, &settings); err != nil {
 		return Server{}, err
+	}
+	if k.Exists("listen-client-urls") && !k.Exists("listen-etcd-urls") {
+		// Nodes that share a machine are told apart by their client ports, and who
+		// has an etcd's settings expects its API there.
+		settings.ListenEtcdURLs = ""
 	}
 	return settings, settings.Validate()
 }

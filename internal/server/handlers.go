@@ -5,6 +5,7 @@ import (
 
 	"github.com/conclavehq/conclave/cluster"
 	"github.com/conclavehq/conclave/rpc"
+	"github.com/conclavehq/conclave/rpc/etcd"
 	"github.com/conclavehq/conclave/statemachine"
 	"github.com/conclavehq/conclave/statemachine/feed"
 )
@@ -15,7 +16,10 @@ type handlers struct {
 	*cluster.Cluster
 }
 
-var _ rpc.Cluster = handlers{}
+var (
+	_ rpc.Cluster  = handlers{}
+	_ etcd.Cluster = handlers{}
+)
 
 // Watch begins a watch of keys on this node's replica.
 func (h handlers) Watch(shard uint64, req feed.WatchRequest) (*feed.Watcher, error) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -54,6 +55,7 @@ type Node struct {
 	cluster *cluster.Cluster
 	api     *rpc.Server
 	http    *http.Server
+	etcd    etcdPort
 	debug   debugPort
 	cache   *store.Cache
 
@@ -95,18 +97,26 @@ func (n *Node) start(ctx context.Context, opts Options) error {
 	if err != nil {
 		return err
 	}
-	if n.debug, err = openDebug(ctx, opts); err != nil {
+	if n.etcd.listeners, err = listenEtcd(ctx, opts); err != nil {
 		closeAll(peers)
+		return err
+	}
+	if n.debug, err = openDebug(ctx, opts); err != nil {
+		closeAll(append(peers, n.etcd.listeners...))
 		return err
 	}
 	settings, err := clusterConfig(opts, peers, n)
 	if err != nil {
-		closeAll(append(peers, n.debug.listeners...))
+		closeAll(slices.Concat(peers, n.etcd.listeners, n.debug.listeners))
 		return err
 	}
 	if n.cluster, err = cluster.Start(ctx, settings); err != nil {
-		closeAll(n.debug.listeners)
+		closeAll(append(n.debug.listeners, n.etcd.listeners...))
 		return err
+	}
+	if err := n.etcd.open(n.cluster, opts); err != nil {
+		closeAll(append(n.debug.listeners, n.etcd.listeners...))
+		return errors.Join(err, n.cluster.Stop(ctx))
 	}
 	registry := newRegistry(n.cluster)
 	n.api = rpc.New(rpc.Config{
@@ -114,6 +124,7 @@ func (n *Node) start(ctx context.Context, opts Options) error {
 		Version:  version.Version,
 		Registry: registry,
 		Metrics:  metricsHandler(registry),
+		Also:     n.etcd.api.Mount,
 		Log:      n.log,
 	})
 	n.http = rpc.HTTPServer(n.api.Handler())
@@ -140,6 +151,7 @@ func (n *Node) serve(listeners []net.Listener) {
 	for _, l := range listeners {
 		answer("client", n.http, l)
 	}
+	n.etcd.serve(n)
 	for _, l := range n.debug.listeners {
 		answer("debug", n.debug.http, l)
 		n.log.Info().Str("debug_url", "http://"+l.Addr().String()+"/debug/pprof/").Msg("serving profiles")
@@ -151,6 +163,9 @@ func (n *Node) Ready() <-chan struct{} { return n.cluster.Ready() }
 
 // URLs are where clients reach the node.
 func (n *Node) URLs() []string { return n.urls }
+
+// EtcdURLs are where etcd's clients reach the node, beside URLs.
+func (n *Node) EtcdURLs() []string { return served(n.etcd.listeners) }
 
 // Cluster is the node as a member of its cluster.
 func (n *Node) Cluster() *cluster.Cluster { return n.cluster }
@@ -171,7 +186,7 @@ func (n *Node) Wait(ctx context.Context) error {
 		select {
 		case <-ready:
 			ready = nil
-			n.log.Info().Strs("client_urls", n.urls).Str("version", version.Version).
+			n.log.Info().Strs("client_urls", n.urls).Strs("etcd_urls", n.EtcdURLs()).Str("version", version.Version).
 				Msg("ready to serve client requests")
 		case err := <-n.failed:
 			return errors.Join(err, n.Stop(context.WithoutCancel(ctx)))

@@ -13,6 +13,7 @@ func (n *Node) Stop(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, stopTimeout)
 		defer cancel()
 		n.api.Drain()
+		n.etcd.api.Drain()
 		n.stopErr = errors.Join(n.shutdown(ctx), n.cluster.Stop(ctx))
 		n.serving.Wait()
 		n.cache.Unref()
@@ -25,6 +26,7 @@ func (n *Node) shutdown(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
 	n.debug.end()
+	n.etcd.api.Shutdown(ctx)
 	err := closePort(ctx, n.http)
 	if late := n.api.Shutdown(ctx); !errors.Is(late, context.DeadlineExceeded) {
 		err = errors.Join(err, late)

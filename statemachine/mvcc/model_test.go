@@ -286,6 +286,19 @@ func (w *world) read(s Snapshot) {
 
 	w.export(s, q)
 
+	// Without the count, nothing else changes.
+	uncounted := q.CloneVT()
+	uncounted.Uncounted = true
+	again, refusal := s.Range(uncounted, w.model.last().number)
+	if refusal != nil {
+		w.t.Fatalf("%v refused: %v", uncounted, refusal)
+	}
+	if again.Count > got.Count {
+		w.t.Errorf("%v counted %d of %d", uncounted, again.Count, got.Count)
+	}
+	again.Count = got.Count
+	w.same(fmt.Sprintf("range %v", uncounted), got, again)
+
 	key := w.key()
 	w.same("current", w.model.last().after[string(key)], s.Current(key))
 

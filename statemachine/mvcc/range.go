@@ -75,6 +75,9 @@ func (s Snapshot) rangeAt(q *logv1.Range, at int64, present bool) ([]*logv1.KeyV
 func (s Snapshot) selectLive(sel *selection, sp span, at int64, present bool) {
 	from, to := sp.latest(s.ns)
 	s.r.Walk(from, to, func(key, record []byte) bool {
+		if sel.done() {
+			return false
+		}
 		if present && sel.onlyCounts() {
 			sel.count++
 			return true
@@ -92,6 +95,9 @@ func (s Snapshot) selectLive(sel *selection, sp span, at int64, present bool) {
 func (s Snapshot) selectEnded(sel *selection, sp span, at int64) {
 	from, to := sp.history(s.ns)
 	s.r.Walk(from, to, func(place, record []byte) bool {
+		if sel.done() {
+			return false
+		}
 		end, v := mustEnded(record)
 		if v.mod > at || end <= at || !sel.wants(v) {
 			return true
@@ -128,6 +134,11 @@ func newSelection(q *logv1.Range) *selection {
 // onlyCounts tells that no more keys will be kept.
 func (sel *selection) onlyCounts() bool {
 	return sel.q.GetCountOnly() || sel.most > 0 && !sel.last && len(sel.kvs) == sel.most
+}
+
+// done tells that no more keys need to be looked at.
+func (sel *selection) done() bool {
+	return sel.q.GetUncounted() && !sel.q.GetCountOnly() && sel.onlyCounts()
 }
 
 // wants counts a version that is in the range and tells whether to keep it.

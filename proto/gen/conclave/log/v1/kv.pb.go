@@ -640,8 +640,11 @@ type Range struct {
 	MaxModRevision    int64      `protobuf:"varint,10,opt,name=max_mod_revision,json=maxModRevision,proto3" json:"max_mod_revision,omitempty"`
 	MinCreateRevision int64      `protobuf:"varint,11,opt,name=min_create_revision,json=minCreateRevision,proto3" json:"min_create_revision,omitempty"`
 	MaxCreateRevision int64      `protobuf:"varint,12,opt,name=max_create_revision,json=maxCreateRevision,proto3" json:"max_create_revision,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Do not count beyond what the limit lets through: a page of a large range
+	// then costs no more than its keys. Only queries have this.
+	Uncounted     bool `protobuf:"varint,13,opt,name=uncounted,proto3" json:"uncounted,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Range) Reset() {
@@ -758,10 +761,18 @@ func (x *Range) GetMaxCreateRevision() int64 {
 	return 0
 }
 
+func (x *Range) GetUncounted() bool {
+	if x != nil {
+		return x.Uncounted
+	}
+	return false
+}
+
 type RangeResult struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Kvs   []*KeyValue            `protobuf:"bytes,1,rep,name=kvs,proto3" json:"kvs,omitempty"`
-	// All keys in the range, whatever limit and filters say.
+	// All keys in the range, whatever limit and filters say; of an uncounted
+	// read, those that it came by.
 	Count int64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
 	More  bool  `protobuf:"varint,3,opt,name=more,proto3" json:"more,omitempty"`
 	// The namespace's current revision when it was read.
@@ -1947,7 +1958,7 @@ const file_conclave_log_v1_kv_proto_rawDesc = "" +
 	"\bprevious\x18\x03 \x01(\bR\bprevious\"d\n" +
 	"\x11DeleteRangeResult\x12\x18\n" +
 	"\adeleted\x18\x01 \x01(\x03R\adeleted\x125\n" +
-	"\bprevious\x18\x02 \x03(\v2\x19.conclave.log.v1.KeyValueR\bprevious\"\xd1\x03\n" +
+	"\bprevious\x18\x02 \x03(\v2\x19.conclave.log.v1.KeyValueR\bprevious\"\xef\x03\n" +
 	"\x05Range\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x1b\n" +
 	"\trange_end\x18\x02 \x01(\fR\brangeEnd\x12\x14\n" +
@@ -1964,7 +1975,8 @@ const file_conclave_log_v1_kv_proto_rawDesc = "" +
 	"\x10max_mod_revision\x18\n" +
 	" \x01(\x03R\x0emaxModRevision\x12.\n" +
 	"\x13min_create_revision\x18\v \x01(\x03R\x11minCreateRevision\x12.\n" +
-	"\x13max_create_revision\x18\f \x01(\x03R\x11maxCreateRevision\"\x80\x01\n" +
+	"\x13max_create_revision\x18\f \x01(\x03R\x11maxCreateRevision\x12\x1c\n" +
+	"\tuncounted\x18\r \x01(\bR\tuncounted\"\x80\x01\n" +
 	"\vRangeResult\x12+\n" +
 	"\x03kvs\x18\x01 \x03(\v2\x19.conclave.log.v1.KeyValueR\x03kvs\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\x03R\x05count\x12\x12\n" +

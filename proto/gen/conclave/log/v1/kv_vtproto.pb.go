@@ -163,6 +163,7 @@ func (m *Range) CloneVT() *Range {
 	r.MaxModRevision = m.MaxModRevision
 	r.MinCreateRevision = m.MinCreateRevision
 	r.MaxCreateRevision = m.MaxCreateRevision
+	r.Uncounted = m.Uncounted
 	if rhs := m.Key; rhs != nil {
 		tmpBytes := make([]byte, len(rhs))
 		copy(tmpBytes, rhs)
@@ -872,6 +873,9 @@ func (this *Range) EqualVT(that *Range) bool {
 		return false
 	}
 	if this.MaxCreateRevision != that.MaxCreateRevision {
+		return false
+	}
+	if this.Uncounted != that.Uncounted {
 		return false
 	}
 	return string(this.unknownFields) == string(that.unknownFields)
@@ -2139,6 +2143,16 @@ func (m *Range) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.Uncounted {
+		i--
+		if m.Uncounted {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x68
 	}
 	if m.MaxCreateRevision != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.MaxCreateRevision))
@@ -3491,6 +3505,9 @@ func (m *Range) SizeVT() (n int) {
 	}
 	if m.MaxCreateRevision != 0 {
 		n += 1 + protohelpers.SizeOfVarint(uint64(m.MaxCreateRevision))
+	}
+	if m.Uncounted {
+		n += 2
 	}
 	n += len(m.unknownFields)
 	return n
@@ -5017,6 +5034,26 @@ func (m *Range) UnmarshalVT(dAtA []byte) error {
 					break
 				}
 			}
+		case 13:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Uncounted", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Uncounted = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
@@ -8389,6 +8426,26 @@ func (m *Range) UnmarshalVTUnsafe(dAtA []byte) error {
 					break
 				}
 			}
+		case 13:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Uncounted", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Uncounted = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
