@@ -148,14 +148,14 @@ func TestWatchesAreToldEverythingOnce(t *testing.T) {
 }
 
 func randomWatch(random *rand.Rand, now int64) *pb.WatchCreateRequest {
-	req := &pb.WatchCreateRequest{Key: []byte{byte('a' + random.IntN(3))}}
-	if random.IntN(2) == 0 {
-		req.RangeEnd = []byte{0}
+	req := &pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte{0}}
+	if random.IntN(2) == 0 { // else there are many alike
+		req.Key, req.RangeEnd = []byte{byte('a' + random.IntN(3))}, nil
 	}
 	if random.IntN(2) == 0 {
 		req.StartRevision = max(1, now-20+random.Int64N(25))
 	}
-	if random.IntN(4) == 0 {
+	if random.IntN(6) == 0 {
 		req.Filters = []pb.WatchCreateRequest_FilterType{pb.WatchCreateRequest_FilterType(random.IntN(2))}
 	}
 	return req
@@ -272,5 +272,46 @@ func TestBrokenStream(t *testing.T) {
 	var broken brokenStream
 	if err := w.create(t.Context(), &pb.WatchCreateRequest{}); !errors.As(err, &broken) || broken.error != gone {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A watch that begins later than another one of its kind does not hold back what
+// the other has to be told.
+func TestWatchOfTheFarFuture(t *testing.T) {
+	d := newDesk(t, 0)
+	far := &pb.WatchCreateRequest{Key: []byte("a"), StartRevision: 5}
+	near := &pb.WatchCreateRequest{Key: []byte("a"), StartRevision: 3}
+	d.open(far)
+	d.settleDown()
+	d.open(near)
+	for range 5 {
+		d.settleDown()
+		d.fake.publish(change("a", "x"))
+	}
+	d.settleDown()
+	if diff := cmp.Diff(map[int64][]string{0: d.expect(far, 5), 1: d.expect(near, 3)}, d.told); diff != "" {
+		t.Error(diff)
+	}
+	if len(d.sources) != 1 {
+		t.Errorf("%d sources tell the same", len(d.sources))
+	}
+}
+
+// A source that has read from disk what the feed does not tell yet has come
+// further than one that follows the feed.
+func TestWatchAheadOfTheFeed(t *testing.T) {
+	d := newDesk(t, 1)
+	d.fake.publish(change("a", "1"))
+	now, past := &pb.WatchCreateRequest{Key: []byte("a")}, &pb.WatchCreateRequest{Key: []byte("a"), StartRevision: 1}
+	d.open(past)
+	d.open(now)
+	d.fake.commit(change("a", "2"))
+	d.settleDown()
+	d.fake.tell()
+	d.settleDown()
+	d.fake.publish(change("a", "3"))
+	d.settleDown()
+	if diff := cmp.Diff(map[int64][]string{0: d.expect(past, 1), 1: d.expect(now, 3)}, d.told); diff != "" {
+		t.Error(diff)
 	}
 }
