@@ -43,6 +43,9 @@ type Reader interface {
 	// Compacted is the revision below which history is forgotten; -1 if it
 	// never was.
 	Compacted() Revision
+	// HashKeys hashes what was written up to a revision and is not forgotten;
+	// what was written after it does not matter.
+	HashKeys(revision Revision) uint32
 	// Export answers with a page of keys; a refusal is as with Range.
 	Export(q *logv1.ExportKeys) (*logv1.ExportKeysResult, *logv1.Refusal)
 }
