@@ -35,6 +35,9 @@ func (s *stage) once(ctx context.Context, w workload.Workload, sys system.System
 	if !s.keep {
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	}
+	if w.EtcdClient && sys == (system.Conclave{}) {
+		sys = system.ConclaveAsEtcd{}
+	}
 	cluster, err := system.Start(ctx, sys, s.binaries[sys.Name()], dir, w.Nodes, w.Profiled)
 	if err != nil {
 		return r, err

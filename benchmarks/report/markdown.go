@@ -14,7 +14,7 @@ This page is written by ` + "`make bench`" + ` from [results.json](results.json)
 Both run as real processes with the same settings (heartbeat, election timeout, log
 entries per snapshot; every acknowledged write is on disk) on the same disk and the
 same machine as the load generator, which uses each system's own Go client with its
-default settings. Each run has a new cluster in an empty directory. The systems take
+default settings; where the name says so, etcd's client calls both. Each run has a new cluster in an empty directory. The systems take
 turns run by run, and in going first. Keys have 8 bytes, values 256. Figures are
 medians over the pairs; a ratio is Conclave's median over etcd's, and in brackets the
 smallest and largest ratio within a pair. One error anywhere makes a result invalid.

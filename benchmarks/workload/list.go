@@ -5,7 +5,7 @@ func All() []Workload {
 	var all []Workload
 	for _, some := range [][]Workload{
 		puts(1), gets(), mixed(), transactions(), mutexes(), elections(), queues(), leases(), watches(),
-		puts(3), {physical(), idle(), growth(), manySessions()},
+		puts(3), etcdClients(), {physical(), idle(), growth(), manySessions()},
 	} {
 		all = append(all, some...)
 	}

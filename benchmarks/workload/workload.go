@@ -27,6 +27,8 @@ type Workload struct {
 	Nodes int
 	// Profiled says that the nodes serve profiles, which Cluster.LiveHeap needs.
 	Profiled bool
+	// EtcdClient says that both systems are called with etcd's own client.
+	EtcdClient bool
 	// Goals are what was promised.
 	Goals []Goal
 	// Mode is the flag that asks for a workload which is too long for a normal

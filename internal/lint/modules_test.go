@@ -11,9 +11,6 @@ import (
 // ahead are requirements that nothing imports yet.
 var ahead = map[string]string{
 	"github.com/anishathalye/porcupine": "linearizability of recorded histories",
-	"go.etcd.io/etcd/api/v3":            "the etcd v3 surface",
-	"google.golang.org/grpc":            "the etcd v3 surface",
-	"google.golang.org/genproto":        "settles an ambiguous import of older modules",
 }
 
 // requirement is a line of go.mod that names a module.

@@ -14,6 +14,9 @@ type Cluster interface {
 	Namespace(ctx context.Context, name string) (cluster.Namespace, error)
 	// Propose has a command applied and returns what it gave.
 	Propose(ctx context.Context, shard uint64, cmd *logv1.Command) (*logv1.Result, error)
+	// ProposeAll does the same with many commands together. It calls decided, in
+	// this goroutine, as they are decided, and returns when all are.
+	ProposeAll(ctx context.Context, shard uint64, cmds []*logv1.Command, decided func([]cluster.Outcome))
 	// Query answers a question from this node's replica.
 	Query(ctx context.Context, shard uint64, read cluster.ReadOptions, q *logv1.Query) (*logv1.Answer, error)
 	// Watch begins a watch of keys on this node's replica.

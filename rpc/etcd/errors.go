@@ -72,6 +72,11 @@ func (s *Server) explain(ctx context.Context, err error) error {
 	if _, told := status.FromError(err); told {
 		return err
 	}
+	if cause := context.Cause(ctx); cause != nil {
+		if _, told := status.FromError(cause); told {
+			return cause // why a stream was ended
+		}
+	}
 	switch {
 	case errors.Is(context.Cause(ctx), errDraining), errors.Is(err, cluster.ErrStopped), errors.Is(err, feed.ErrClosed):
 		return rpctypes.ErrGRPCStopped

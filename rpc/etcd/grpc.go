@@ -80,7 +80,7 @@ func (s *Server) admit(ctx context.Context) error {
 }
 
 func (s *Server) admitWith(ctx context.Context, md metadata.MD) error {
-	if wants := md[rpctypes.MetadataRequireLeaderKey]; len(wants) == 0 || wants[0] != rpctypes.MetadataHasLeader {
+	if !wantsLeader(md) {
 		return nil
 	}
 	where, err := s.where(ctx)
@@ -91,4 +91,10 @@ func (s *Server) admitWith(ctx context.Context, md metadata.MD) error {
 		return rpctypes.ErrGRPCNoLeader
 	}
 	return nil
+}
+
+// wantsLeader says whether a client asked to be told when there is no leader.
+func wantsLeader(md metadata.MD) bool {
+	wants := md[rpctypes.MetadataRequireLeaderKey]
+	return len(wants) > 0 && wants[0] == rpctypes.MetadataHasLeader
 }

@@ -2,6 +2,7 @@ package etcd
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -32,6 +33,8 @@ type Server struct {
 	cluster  Cluster
 	draining context.Context
 	drain    context.CancelFunc
+	leaders  *leaders
+	looking  sync.WaitGroup
 	native   *grpc.Server
 	gateway  gateway
 }
@@ -46,6 +49,8 @@ func New(config Config) (*Server, error) {
 	}
 	s := &Server{config: config, cluster: config.Cluster}
 	s.draining, s.drain = context.WithCancel(context.Background())
+	s.leaders = newLeaders(s.cluster.Standing)
+	s.looking.Go(func() { s.leaders.run(s.draining) })
 	s.native = s.newNative()
 	var err error
 	if s.gateway, err = newGateway(s.native); err != nil {
@@ -73,6 +78,7 @@ func (s *Server) Shutdown(ctx context.Context) {
 		<-stopped
 	}
 	s.gateway.close()
+	s.looking.Wait()
 }
 
 // Close ends everything at once.
@@ -80,6 +86,7 @@ func (s *Server) Close() {
 	s.drain()
 	s.native.Stop()
 	s.gateway.close()
+	s.looking.Wait()
 }
 
 // where finds the namespace that is shown.
