@@ -43,6 +43,9 @@ type Reader interface {
 	// Compacted is the revision below which history is forgotten; -1 if it
 	// never was.
 	Compacted() Revision
+	// HashKeys hashes what was written up to a revision and is not forgotten;
+	// what was written after it does not matter.
+	HashKeys(revision Revision) uint32
 }
 
 // Tx is what a command may see and change. All of a command's changes are

@@ -12,10 +12,13 @@ import (
 )
 
 // After so many events, or bytes in them, a part of the history is large enough
-// for one go. The revision that passes the bound is still read whole.
+// for one go. The revision that passes the bound is still read whole. So is it
+// after historyPassed times as many changes of other keys: who serves others,
+// too, wants a turn.
 const (
 	defaultHistoryEvents = 1000
 	historyBytes         = 1 << 20
+	historyPassed        = 5
 )
 
 // Watch begins to watch keys, on this replica.
@@ -52,16 +55,30 @@ func (h history) Changes(req feed.WatchRequest, from int64) (feed.Changes, error
 	if from > head {
 		return part, nil
 	}
-	size := 0
-	query := mvcc.Changes{From: from, To: head, Key: req.Key, RangeEnd: req.RangeEnd, Previous: req.PrevKV}
-	last := from
+	size, passed, last := 0, 0, from
+	// reach notes that the reading comes to a revision, and says if it goes on.
+	reach := func(revision int64) bool {
+		enough := len(part.Events) >= h.machine.historyEvents || size >= historyBytes ||
+			passed >= historyPassed*h.machine.historyEvents
+		if revision != last && enough {
+			part.Through = last
+			return false
+		}
+		last = revision
+		return true
+	}
+	query := mvcc.Changes{
+		From: from, To: head, Key: req.Key, RangeEnd: req.RangeEnd, Previous: req.PrevKV,
+		Passed: func(revision int64) bool {
+			passed++
+			return reach(revision)
+		},
+	}
 	refusal := mvcc.Read(view, keys.Namespace(req.Namespace)).History(query,
 		func(revision int64, event *logv1.KVEvent) bool {
-			if revision != last && (len(part.Events) >= h.machine.historyEvents || size >= historyBytes) {
-				part.Through = last
+			if !reach(revision) {
 				return false
 			}
-			last = revision
 			part.Events = append(part.Events, event)
 			size += len(event.GetKv().GetValue()) + len(event.GetPrevious().GetValue())
 			return true

@@ -160,6 +160,12 @@ func (t *tx) DeleteKeys(key, rangeEnd []byte) []*logv1.KeyValue {
 	return previous
 }
 
+// HashKeys hashes what was written up to a revision.
+func (t *tx) HashKeys(revision recipes.Revision) uint32 {
+	hash, _ := t.kv.Hash(int64(revision), func() bool { return false })
+	return hash
+}
+
 // CompactTo forgets history.
 func (t *tx) CompactTo(rev recipes.Revision) int64 { return t.kv.Compact(int64(rev)) }
 

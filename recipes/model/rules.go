@@ -54,6 +54,7 @@ var commands = map[protoreflect.Name]rule{
 var queries = map[protoreflect.Name]question{
 	"range":           query(recipes.GetRange),
 	"read_txn":        query(recipes.ReadTxn),
+	"hash_keys":       query(recipes.HashKeys),
 	"get_lease":       query(recipes.GetLease),
 	"list_leases":     query(recipes.ListLeases),
 	"get_mutex":       query(recipes.GetMutex),

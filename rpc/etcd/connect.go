@@ -14,7 +14,8 @@ import (
 )
 
 // Mount serves the API on a mux, as the client port does: gRPC, gRPC-Web and
-// Connect under the paths of etcd's services, and JSON under /v3/.
+// Connect under the paths of etcd's services, JSON under /v3/, and /health. What
+// /version has to say for etcd's clients is in Versions.
 func (s *Server) Mount(mux *http.ServeMux) {
 	options := []connect.HandlerOption{
 		connect.WithReadMaxBytes(maxRequestBytes + maxOverheadBytes),
@@ -23,6 +24,7 @@ func (s *Server) Mount(mux *http.ServeMux) {
 	}
 	s.mountCalls(mux, options)
 	mux.Handle("/v3/", s.gateway)
+	mux.HandleFunc("/health", s.healthPage)
 }
 
 // call serves one call with one answer.
@@ -90,7 +92,8 @@ var _ connect.Interceptor = connectEdge{}
 // WrapUnary admits a call and puts its error in Connect's terms.
 func (e connectEdge) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
-		if err := e.server.admitWith(ctx, headers(req.Header())); err != nil {
+		ctx = metadata.NewIncomingContext(ctx, headers(req.Header()))
+		if err := e.server.admit(ctx); err != nil {
 			return nil, connectError(err)
 		}
 		res, err := next(ctx, req)
@@ -101,11 +104,11 @@ func (e connectEdge) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 // WrapStreamingHandler does the same for a stream.
 func (e connectEdge) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
 	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
-		md := headers(conn.RequestHeader())
-		if err := e.server.admitWith(ctx, md); err != nil {
+		ctx = metadata.NewIncomingContext(ctx, headers(conn.RequestHeader()))
+		if err := e.server.admit(ctx); err != nil {
 			return connectError(err)
 		}
-		return connectError(next(metadata.NewIncomingContext(ctx, md), conn))
+		return connectError(next(ctx, conn))
 	}
 }
 

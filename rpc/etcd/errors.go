@@ -80,6 +80,8 @@ func (s *Server) explain(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(context.Cause(ctx), errDraining), errors.Is(err, cluster.ErrStopped), errors.Is(err, feed.ErrClosed):
 		return rpctypes.ErrGRPCStopped
+	case errors.Is(err, feed.ErrNamespaceDropped):
+		return refusals[logv1.Reason_REASON_NAMESPACE_NOT_FOUND]
 	case errors.Is(ctx.Err(), context.Canceled):
 		return status.Error(codes.Canceled, context.Canceled.Error())
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):

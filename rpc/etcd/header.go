@@ -1,7 +1,12 @@
 package etcd
 
 import (
+	"context"
+
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+
+	"github.com/conclavehq/conclave/cluster"
+	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
 )
 
 // header is what every answer begins with: who gave it, and at which revision
@@ -14,4 +19,22 @@ func (s *Server) header(shard uint64, revision int64) *pb.ResponseHeader {
 		Revision:  revision,
 		RaftTerm:  standing.Term,
 	}
+}
+
+// presentHeader is the header of an answer that reads nothing: its revision is the
+// current one.
+func (s *Server) presentHeader(ctx context.Context, read cluster.ReadOptions) (*pb.ResponseHeader, error) {
+	where, err := s.where(ctx)
+	if err != nil {
+		return nil, s.explain(ctx, err)
+	}
+	// Any read tells the revision; this one touches nothing.
+	answer, err := s.cluster.Query(ctx, where.Shard, read, &logv1.Query{
+		NamespaceId: where.ID,
+		Body:        &logv1.Query_Range{Range: &logv1.Range{Key: []byte{0}, CountOnly: true}},
+	})
+	if err := s.answered(ctx, answer, err); err != nil {
+		return nil, err
+	}
+	return s.header(where.Shard, answer.GetRevision()), nil
 }

@@ -5,13 +5,13 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"slices"
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 
-	"github.com/conclavehq/conclave/cluster"
 	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
 )
 
@@ -30,39 +30,34 @@ const (
 // a session of the SDK is seen here, too. TTLs are whole seconds here.
 type leaseServer struct {
 	*Server
-	pb.UnimplementedLeaseServer
+	pb.UnsafeLeaseServer
 }
+
+var _ pb.LeaseServer = leaseServer{}
 
 // LeaseGrant makes a lease.
 func (s leaseServer) LeaseGrant(ctx context.Context, req *pb.LeaseGrantRequest) (*pb.LeaseGrantResponse, error) {
 	if req.GetTTL() > maxLeaseTTL {
 		return nil, rpctypes.ErrGRPCLeaseTTLTooLarge
 	}
-	where, err := s.where(ctx)
-	if err != nil {
-		return nil, s.explain(ctx, err)
-	}
 	grant := &logv1.GrantLease{LeaseId: req.GetID(), TtlMs: max(req.GetTTL(), minLeaseTTL) * 1000}
-	var result *logv1.Result
-	for range grantAttempts {
+	for attempt := 1; ; attempt++ {
 		if req.GetID() == 0 {
 			grant.LeaseId = chooseLeaseID()
 		}
-		result, err = s.cluster.Propose(ctx, where.Shard, &logv1.Command{
-			NamespaceId: where.ID, Body: &logv1.Command_GrantLease{GrantLease: grant},
-		})
-		if req.GetID() != 0 || result.GetRefusal().GetReason() != logv1.Reason_REASON_LEASE_EXISTS {
-			break
+		where, result, err := s.propose(ctx, req, &logv1.Command{Body: &logv1.Command_GrantLease{GrantLease: grant}})
+		if errors.Is(err, rpctypes.ErrGRPCLeaseExist) && req.GetID() == 0 && attempt < grantAttempts {
+			continue
 		}
+		if err != nil {
+			return nil, err
+		}
+		return &pb.LeaseGrantResponse{
+			Header: s.header(where.Shard, result.GetRevision()),
+			ID:     result.GetGrantLease().GetLeaseId(),
+			TTL:    wholeSeconds(result.GetGrantLease().GetTtlMs()),
+		}, nil
 	}
-	if err := s.decided(ctx, result, err); err != nil {
-		return nil, err
-	}
-	return &pb.LeaseGrantResponse{
-		Header: s.header(where.Shard, result.GetRevision()),
-		ID:     result.GetGrantLease().GetLeaseId(),
-		TTL:    wholeSeconds(result.GetGrantLease().GetTtlMs()),
-	}, nil
 }
 
 // chooseLeaseID gives a random positive number.
@@ -82,14 +77,10 @@ func wholeSeconds(ms int64) int64 { return max(1, ms/1000) }
 
 // LeaseRevoke ends a lease and deletes its keys, all in one revision.
 func (s leaseServer) LeaseRevoke(ctx context.Context, req *pb.LeaseRevokeRequest) (*pb.LeaseRevokeResponse, error) {
-	where, err := s.where(ctx)
+	where, result, err := s.propose(ctx, req, &logv1.Command{Body: &logv1.Command_RevokeLease{
+		RevokeLease: &logv1.RevokeLease{LeaseId: req.GetID()},
+	}})
 	if err != nil {
-		return nil, s.explain(ctx, err)
-	}
-	result, err := s.cluster.Propose(ctx, where.Shard, &logv1.Command{
-		NamespaceId: where.ID, Body: &logv1.Command_RevokeLease{RevokeLease: &logv1.RevokeLease{LeaseId: req.GetID()}},
-	})
-	if err := s.decided(ctx, result, err); err != nil {
 		return nil, err
 	}
 	return &pb.LeaseRevokeResponse{Header: s.header(where.Shard, result.GetRevision())}, nil
@@ -97,47 +88,38 @@ func (s leaseServer) LeaseRevoke(ctx context.Context, req *pb.LeaseRevokeRequest
 
 // LeaseTimeToLive tells about a lease. That there is none is an answer.
 func (s leaseServer) LeaseTimeToLive(ctx context.Context, req *pb.LeaseTimeToLiveRequest) (*pb.LeaseTimeToLiveResponse, error) {
-	where, err := s.where(ctx)
-	if err != nil {
-		return nil, s.explain(ctx, err)
+	where, answer, err := s.ask(ctx, false, &logv1.Query{Body: &logv1.Query_GetLease{
+		GetLease: &logv1.GetLease{LeaseId: req.GetID(), Keys: req.GetKeys()},
+	}})
+	if err != nil && !errors.Is(err, rpctypes.ErrGRPCLeaseNotFound) {
+		return nil, err
 	}
-	answer, err := s.cluster.Query(ctx, where.Shard, cluster.ReadOptions{}, &logv1.Query{
-		NamespaceId: where.ID,
-		Body:        &logv1.Query_GetLease{GetLease: &logv1.GetLease{LeaseId: req.GetID(), Keys: req.GetKeys()}},
-	})
-	res := &pb.LeaseTimeToLiveResponse{ID: req.GetID(), TTL: -1}
-	if answer.GetRefusal().GetReason() != logv1.Reason_REASON_LEASE_NOT_FOUND {
-		if err := s.answered(ctx, answer, err); err != nil {
-			return nil, err
-		}
-		lease := answer.GetGetLease().GetLease()
+	res := &pb.LeaseTimeToLiveResponse{
+		Header: s.header(where.Shard, answer.GetRevision()),
+		ID:     req.GetID(),
+		TTL:    -1,
+	}
+	if lease := answer.GetGetLease().GetLease(); lease != nil {
 		// The clock of the log is always a little behind.
 		res.TTL = max(0, lease.GetRemainingMs()-1) / 1000
 		res.GrantedTTL = wholeSeconds(lease.GetTtlMs())
 		res.Keys = lease.GetKeys()
 	}
-	res.Header = s.header(where.Shard, answer.GetRevision())
 	return res, nil
 }
 
 // LeaseLeases lists all leases, those that end first first.
 func (s leaseServer) LeaseLeases(ctx context.Context, _ *pb.LeaseLeasesRequest) (*pb.LeaseLeasesResponse, error) {
-	where, err := s.where(ctx)
-	if err != nil {
-		return nil, s.explain(ctx, err)
-	}
 	var (
-		began    = time.Now()
-		read     = cluster.ReadOptions{}
-		list     = &logv1.ListLeases{Limit: leasePage}
-		ends     []leaseEnd
-		revision int64
+		began = time.Now()
+		res   = &pb.LeaseLeasesResponse{}
+		list  = &logv1.ListLeases{Limit: leasePage}
+		ends  []leaseEnd
 	)
-	for more := true; more; {
-		answer, err := s.cluster.Query(ctx, where.Shard, read, &logv1.Query{
-			NamespaceId: where.ID, Body: &logv1.Query_ListLeases{ListLeases: list},
-		})
-		if err := s.answered(ctx, answer, err); err != nil {
+	for more, later := true, false; more; later = true {
+		// The first page has seen all that was acknowledged.
+		where, answer, err := s.ask(ctx, later, &logv1.Query{Body: &logv1.Query_ListLeases{ListLeases: list}})
+		if err != nil {
 			return nil, err
 		}
 		page := answer.GetListLeases()
@@ -147,16 +129,12 @@ func (s leaseServer) LeaseLeases(ctx context.Context, _ *pb.LeaseLeasesRequest) 
 			ends = append(ends, leaseEnd{id: lease.GetLeaseId(), at: lease.GetRemainingMs() + passed})
 			list.AfterLeaseId = lease.GetLeaseId()
 		}
-		more, revision = page.GetMore(), answer.GetRevision()
-		read.Serializable = true // the first page has seen what was acknowledged
+		more = page.GetMore()
+		res.Header = s.header(where.Shard, answer.GetRevision())
 	}
 	slices.SortStableFunc(ends, func(a, b leaseEnd) int { return cmp.Compare(a.at, b.at) })
-	res := &pb.LeaseLeasesResponse{
-		Header: s.header(where.Shard, revision),
-		Leases: make([]*pb.LeaseStatus, len(ends)),
-	}
-	for i, end := range ends {
-		res.Leases[i] = &pb.LeaseStatus{ID: end.id}
+	for _, end := range ends {
+		res.Leases = append(res.Leases, &pb.LeaseStatus{ID: end.id})
 	}
 	return res, nil
 }

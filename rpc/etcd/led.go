@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
-	"google.golang.org/grpc/metadata"
 
 	"github.com/conclavehq/conclave/cluster"
 )
@@ -102,7 +101,7 @@ func (s *Server) streaming(ctx context.Context) (_ context.Context, _ cluster.Na
 		return nil, where, nil, s.explain(ctx, err)
 	}
 	leaderless := rpctypes.ErrGRPCUnhealthy
-	if md, _ := metadata.FromIncomingContext(ctx); wantsLeader(md) {
+	if wantsLeader(ctx) {
 		leaderless = rpctypes.ErrGRPCNoLeader
 	}
 	ctx, cancel := context.WithCancelCause(ctx)

@@ -150,11 +150,18 @@ func (f *Feed) addLocked(t *topic, event *logv1.Event) {
 // events up to its start index are not part of it. On a closed feed the
 // subscription is closed too.
 func (f *Feed) Subscribe(filter Filter) *Subscription {
+	return f.subscribe(&Subscription{filter: filter})
+}
+
+func (f *Feed) subscribe(s *Subscription) *Subscription {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 
-	s := &Subscription{feed: f, filter: filter, wake: make(chan struct{}, 1)}
-	s.start = f.mu.index
+	filter := s.filter
+	s.feed, s.start = f, f.mu.index
+	if s.ready == nil {
+		s.wake = make(chan struct{}, 1)
+	}
 	if f.mu.closed {
 		s.end(ErrClosed)
 		return s

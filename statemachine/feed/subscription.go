@@ -37,8 +37,12 @@ type Subscription struct {
 	start  uint64
 	// slot is the place in the topic, guarded by feed.mu.
 	slot int
-	// wake holds a token when there may be something to take.
-	wake chan struct{}
+	// wake holds a token when there may be something to take, unless ready is
+	// called then.
+	wake  chan struct{}
+	ready func()
+	// budget is what the pending events are counted against, if it is set.
+	budget *Budget
 
 	mu struct {
 		sync.Mutex
@@ -128,7 +132,7 @@ func (s *Subscription) deliver(c chunk) {
 	// One publication larger than the buffer still fits into an empty one:
 	// otherwise its subscriber could never get through.
 	full := s.mu.count+len(c.events) > s.feed.buffer || s.mu.bytes+c.bytes > maxPendingBytes
-	if s.mu.count > 0 && full {
+	if s.mu.count > 0 && full || !s.budget.take(c.bytes) {
 		s.interruptLocked(ErrLagging)
 		return
 	}
@@ -145,6 +149,7 @@ func (s *Subscription) dropLocked() {
 	if cap(s.mu.chunks) > 4 {
 		s.mu.chunks = nil
 	}
+	s.budget.give(s.mu.bytes)
 	s.mu.count, s.mu.bytes = 0, 0
 }
 
@@ -171,6 +176,10 @@ func (s *Subscription) end(err error) {
 }
 
 func (s *Subscription) signal() {
+	if s.ready != nil {
+		s.ready()
+		return
+	}
 	select {
 	case s.wake <- struct{}{}:
 	default:

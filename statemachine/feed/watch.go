@@ -34,6 +34,12 @@ type WatchRequest struct {
 	PrevKV bool
 	// NoPut and NoDelete leave changes of a type out.
 	NoPut, NoDelete bool
+
+	// Ready, if it is set, is called whenever Poll may have something; Next is
+	// not used then. It must not block, nor call the feed: a commit waits for it.
+	Ready func()
+	// Budget bounds what is pending together with others; nil: nothing does.
+	Budget *Budget
 }
 
 // WatchBatch is the changes of one or more whole revisions, in order.
@@ -84,6 +90,7 @@ type Watcher struct {
 	// next is the first revision to deliver, seen the last one that is
 	// delivered whole. next is beyond seen + 1 when it lies in the future.
 	next, seen int64
+	began      int64
 	following  bool
 	// stash was taken from the subscription by Progress.
 	stash *Batch
@@ -92,7 +99,9 @@ type Watcher struct {
 // Watch begins a watch.
 func (f *Feed) Watch(history History, req WatchRequest) (*Watcher, error) {
 	w := &Watcher{request: req, history: history}
-	w.sub = f.Subscribe(KV(req.Namespace, req.Key, req.RangeEnd))
+	w.sub = f.subscribe(&Subscription{
+		filter: KV(req.Namespace, req.Key, req.RangeEnd), ready: req.Ready, budget: req.Budget,
+	})
 	head, err := history.Head(req.Namespace)
 	if err != nil {
 		w.sub.Close()
@@ -102,7 +111,8 @@ func (f *Feed) Watch(history History, req WatchRequest) (*Watcher, error) {
 	if w.next <= 0 {
 		w.next = head + 1
 	}
-	w.seen = min(w.next-1, head)
+	w.began, w.seen = head, min(w.next-1, head)
+	w.following = w.next > head // there is nothing to read
 	return w, nil
 }
 
@@ -217,13 +227,18 @@ func (w *Watcher) advance(revision int64) {
 // are asked for. It may reuse the slice, but leaves the events alone.
 func (w *Watcher) wanted(events []*logv1.KVEvent) []*logv1.KVEvent {
 	kept := events[:0]
-	for _, event := range events {
+	var bare []logv1.KVEvent // room for all, so that not each one is allocated
+	for i, event := range events {
 		put := event.GetType() == logv1.KVEvent_TYPE_PUT
 		if put && w.request.NoPut || !put && w.request.NoDelete {
 			continue
 		}
 		if !w.request.PrevKV && event.GetPrevious() != nil {
-			event = &logv1.KVEvent{Type: event.GetType(), Kv: event.GetKv()}
+			if bare == nil {
+				bare = make([]logv1.KVEvent, len(events)-i)
+			}
+			bare[0].Type, bare[0].Kv = event.GetType(), event.GetKv()
+			event, bare = &bare[0], bare[1:]
 		}
 		kept = append(kept, event)
 	}

@@ -16,6 +16,9 @@ type Changes struct {
 	Key, RangeEnd []byte
 	// Previous asks for the versions before, too.
 	Previous bool
+	// Passed, if it is set, is called with the revision of each change of another
+	// key on the way, and ends the reading when it returns false.
+	Passed func(revision int64) bool
 }
 
 // History calls visit for the changes in the order in which they were made,
@@ -38,11 +41,11 @@ func (s Snapshot) History(q Changes, visit func(revision int64, event *logv1.KVE
 	}
 	s.r.Walk(from, to, func(at, record []byte) bool {
 		c := mustChange(record)
-		if !sp.contains(c.key) {
-			return true
-		}
 		revision, _, err := keys.ReadU64(at[keys.HeaderLen:])
 		check(err)
+		if !sp.contains(c.key) {
+			return q.Passed == nil || q.Passed(int64(revision))
+		}
 		c.key = bytes.Clone(c.key)
 		event := s.event(int64(revision), c, q.Previous)
 		return event != nil && visit(int64(revision), event)

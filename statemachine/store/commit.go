@@ -27,6 +27,9 @@ func (b *Batch) Commit() error {
 		return fmt.Errorf("store: commit: %w", err)
 	}
 	b.db.commits.Store(commit)
+	if err := b.db.pass(); err != nil {
+		return fmt.Errorf("store: commit: %w", err)
+	}
 	b.db.unsynced.Store(true)
 	if err := b.db.noteManifest(); err != nil {
 		return fmt.Errorf("store: commit: %w", err)

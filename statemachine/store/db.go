@@ -43,6 +43,8 @@ type DB struct {
 	mu struct {
 		sync.Mutex
 		closed bool
+		// moment is what the next view sees, if one was opened since the last commit.
+		moment *moment
 	}
 	// views counts the open views. It is only added to under mu, and never
 	// after closed is set, so Close can wait for it.
@@ -84,7 +86,7 @@ func (d *DB) Close() error {
 		return ErrClosed
 	}
 	d.views.Wait()
-	if err := errors.Join(d.flush(), d.pebble.Close()); err != nil {
+	if err := errors.Join(d.pass(), d.flush(), d.pebble.Close()); err != nil {
 		return fmt.Errorf("store: close: %w", err)
 	}
 	return nil
@@ -95,17 +97,6 @@ func (d *DB) Close() error {
 func (d *DB) Abandon() error {
 	d.unsynced.Store(false)
 	return d.Close()
-}
-
-// acquire keeps the DB from closing until views.Done is called.
-func (d *DB) acquire() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.mu.closed {
-		return ErrClosed
-	}
-	d.views.Add(1)
-	return nil
 }
 
 // loadHot fills the map from the hot tables, skipping over the cold ones.

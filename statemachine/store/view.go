@@ -12,19 +12,19 @@ import (
 //
 // A read that fails makes Get answer nil and Scan stop; Err has the reason.
 type View struct {
-	db       *DB
-	at       uint64 // a commit that the snapshot has
-	snapshot *pebble.Snapshot
-	err      error
+	db *DB
+	*moment
+	closed bool
+	err    error
 }
 
 // View opens a view of the last commit.
 func (d *DB) View() (*View, error) {
-	if err := d.acquire(); err != nil {
+	m, err := d.enter()
+	if err != nil {
 		return nil, err
 	}
-	at := d.commits.Load() // before the snapshot: see recent
-	return &View{db: d, at: at, snapshot: d.pebble.NewSnapshot()}, nil
+	return &View{db: d, moment: m}, nil
 }
 
 // Get returns the value of a record, nil if there is none. It stays valid, and
@@ -82,11 +82,11 @@ func (v *View) Err() error { return v.err }
 
 // Close gives the view back. Closing it again does nothing.
 func (v *View) Close() error {
-	if v.snapshot == nil {
+	if v.closed {
 		return nil
 	}
-	err := v.snapshot.Close()
-	v.snapshot = nil
+	v.closed = true
+	err := v.db.leave(v.moment)
 	v.db.views.Done()
 	return err
 }
