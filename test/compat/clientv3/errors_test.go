@@ -41,7 +41,10 @@ func testErrors(t *testing.T, s site) {
 		{"get without a key", rpctypes.ErrEmptyKey, codes.InvalidArgument, func() error { _, err := c.Get(ctx, ""); return err }},
 		{"delete without a key", rpctypes.ErrEmptyKey, codes.InvalidArgument, func() error { _, err := c.Delete(ctx, ""); return err }},
 		{"a value twice", rpctypes.ErrValueProvided, codes.InvalidArgument, func() error { _, err := c.Put(ctx, k, "v", clientv3.WithIgnoreValue()); return err }},
-		{"a lease twice", rpctypes.ErrLeaseProvided, codes.InvalidArgument, func() error { _, err := c.Put(ctx, k, "v", clientv3.WithLease(1), clientv3.WithIgnoreLease()); return err }},
+		{"a lease twice", rpctypes.ErrLeaseProvided, codes.InvalidArgument, func() error {
+			_, err := c.Put(ctx, k, "v", clientv3.WithLease(1), clientv3.WithIgnoreLease())
+			return err
+		}},
 		{"the value of nothing", rpctypes.ErrKeyNotFound, codes.InvalidArgument, func() error { _, err := c.Put(ctx, k, "", clientv3.WithIgnoreValue()); return err }},
 		{"an unknown lease", rpctypes.ErrLeaseNotFound, codes.NotFound, func() error { _, err := c.Put(ctx, k, "v", clientv3.WithLease(lease)); return err }},
 		{"revoke nothing", rpctypes.ErrLeaseNotFound, codes.NotFound, func() error { _, err := c.Revoke(ctx, lease); return err }},

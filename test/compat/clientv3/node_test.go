@@ -62,8 +62,8 @@ var shared = []struct {
 func TestOneNode(t *testing.T) {
 	etcd, conclave := rig.Start(t, rig.Etcd, 1), rig.Start(t, rig.Conclave, 1)
 	for name, s := range map[string]site{
-		"etcd":                    {false, etcd.Nodes[0].Endpoint},
-		"conclave":                {true, conclave.Nodes[0].Endpoint},
+		"etcd":                   {false, etcd.Nodes[0].Endpoint},
+		"conclave":               {true, conclave.Nodes[0].Endpoint},
 		"conclave's client port": {true, conclave.Nodes[0].Site},
 	} {
 		t.Run(name, func(t *testing.T) {

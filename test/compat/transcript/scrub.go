@@ -35,6 +35,10 @@ type replacement struct {
 	with  string
 }
 
+// spaced are the spaces that the JSON of protocol buffers has or has not, on
+// purpose.
+var spaced = regexp.MustCompile(`([\]}"\w],|":) (["{\[\w-])`)
+
 // rules are applied in this order, after names and before ids.
 var rules = []replacement{
 	{regexp.MustCompile(`(?m)^\{"level":"warn",.*"method":"([^"]*)".*"error":"(.*)"\}$`), `(a log line: $1: $2)`},
@@ -88,6 +92,9 @@ func (s *Scrub) Text(text string) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
 		line = narrow(line)
+		if strings.HasPrefix(line, "{\"") {
+			line = spaced.ReplaceAllString(line, "$1$2")
+		}
 		for _, r := range columns {
 			line = r.match.ReplaceAllString(line, r.with)
 		}
