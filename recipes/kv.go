@@ -90,12 +90,11 @@ func GetRange(r Reader, q *logv1.Range) (*logv1.RangeResult, *logv1.Refusal) {
 // HashKeys is the query for a hash of the keys and their history as they were at a
 // revision, by which replicas are compared.
 func HashKeys(r Reader, q *logv1.HashKeys) (*logv1.HashKeysResult, *logv1.Refusal) {
-	if refusal := checkRevision(r, q.GetRevision()); refusal != nil {
-		return nil, refusal
-	}
 	revision := Revision(q.GetRevision())
 	if revision <= 0 {
 		revision = r.Revision()
+	} else if refusal := checkRevision(r, q.GetRevision()); refusal != nil {
+		return nil, refusal
 	}
 	return &logv1.HashKeysResult{
 		Hash:              r.HashKeys(revision),

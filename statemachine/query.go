@@ -102,6 +102,11 @@ func (m *Machine) answer(r *reader, query *logv1.Query, out *logv1.Answer) *logv
 	case *logv1.Query_ListNamespaces:
 		return ask(r, recipes.ListNamespaces, q.ListNamespaces, func(a *logv1.ListNamespacesResult) { out.Body = &logv1.Answer_ListNamespaces{ListNamespaces: a} })
 
+	case *logv1.Query_GetImport:
+		return ask(r, recipes.GetImport, q.GetImport, func(a *logv1.GetImportResult) { out.Body = &logv1.Answer_GetImport{GetImport: a} })
+	case *logv1.Query_ExportKeys:
+		return ask(r, recipes.ExportKeys, q.ExportKeys, func(a *logv1.ExportKeysResult) { out.Body = &logv1.Answer_ExportKeys{ExportKeys: a} })
+
 	case *logv1.Query_GetTicket:
 		return ask(r, recipes.GetTicket, q.GetTicket, func(a *logv1.TicketEvent) { out.Body = &logv1.Answer_GetTicket{GetTicket: a} })
 	case *logv1.Query_GetStatus:

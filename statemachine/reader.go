@@ -96,3 +96,8 @@ func (r *reader) whole() error {
 	}
 	return ErrClosed
 }
+
+// Export answers with a page of keys.
+func (r *reader) Export(q *logv1.ExportKeys) (*logv1.ExportKeysResult, *logv1.Refusal) {
+	return r.kv.Export(q, r.revision)
+}

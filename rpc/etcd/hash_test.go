@@ -12,9 +12,9 @@ import (
 // was compacted.
 func TestHashKV(t *testing.T) {
 	sites := newSites(t, 3)
-	var last = sites[0].put("a", "1", 0)
+	var last = sites[0].put("a", "1")
 	for i := range 20 {
-		last = sites[i%3].put(fmt.Sprintf("k%d", i%7), fmt.Sprint(i), 0)
+		last = sites[i%3].put(fmt.Sprintf("k%d", i%7), fmt.Sprint(i))
 		if i%5 == 0 {
 			last = sites[i%3].remove(fmt.Sprintf("k%d", i%7))
 		}
@@ -56,7 +56,7 @@ func TestHashKV(t *testing.T) {
 	check(0, -1)
 	check(middle, -1)
 	before := want[middle].GetHash()
-	last = sites[1].put("k0", "later", 0)
+	last = sites[1].put("k0", "later")
 	await()
 	check(middle, -1)
 

@@ -5,7 +5,6 @@ import (
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 
-	"github.com/conclavehq/conclave/cluster"
 	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
 )
 
@@ -23,17 +22,12 @@ func (s *Server) header(shard uint64, revision int64) *pb.ResponseHeader {
 
 // presentHeader is the header of an answer that reads nothing: its revision is the
 // current one.
-func (s *Server) presentHeader(ctx context.Context, read cluster.ReadOptions) (*pb.ResponseHeader, error) {
-	where, err := s.where(ctx)
-	if err != nil {
-		return nil, s.explain(ctx, err)
-	}
+func (s *Server) presentHeader(ctx context.Context, serializable bool) (*pb.ResponseHeader, error) {
 	// Any read tells the revision; this one touches nothing.
-	answer, err := s.cluster.Query(ctx, where.Shard, read, &logv1.Query{
-		NamespaceId: where.ID,
-		Body:        &logv1.Query_Range{Range: &logv1.Range{Key: []byte{0}, CountOnly: true}},
-	})
-	if err := s.answered(ctx, answer, err); err != nil {
+	where, answer, err := s.ask(ctx, serializable, &logv1.Query{Body: &logv1.Query_Range{
+		Range: &logv1.Range{Key: []byte{0}, CountOnly: true},
+	}})
+	if err != nil {
 		return nil, err
 	}
 	return s.header(where.Shard, answer.GetRevision()), nil

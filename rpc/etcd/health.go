@@ -8,8 +8,6 @@ import (
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	"google.golang.org/grpc/status"
-
-	"github.com/conclavehq/conclave/cluster"
 )
 
 // healthTimeout is how long the read behind /health may take: etcd's limit of any
@@ -54,7 +52,7 @@ func (s *Server) unhealthy(ctx context.Context, serializable bool) string {
 		return "RAFT NO LEADER"
 	}
 	if err == nil {
-		_, err = s.presentHeader(ctx, cluster.ReadOptions{Serializable: serializable})
+		_, err = s.presentHeader(ctx, serializable)
 	}
 	if s.draining.Err() != nil {
 		err = rpctypes.ErrGRPCStopped

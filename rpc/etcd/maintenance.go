@@ -23,15 +23,8 @@ type maintenanceServer struct {
 
 // Status tells how this node stands. It is answered without a leader, too.
 func (m maintenanceServer) Status(ctx context.Context, _ *pb.StatusRequest) (*pb.StatusResponse, error) {
-	where, err := m.where(ctx)
+	where, answer, err := m.ask(ctx, true, &logv1.Query{Body: &logv1.Query_GetStatus{GetStatus: &logv1.GetStatus{}}})
 	if err != nil {
-		return nil, m.explain(ctx, err)
-	}
-	answer, err := m.cluster.Query(ctx, where.Shard, cluster.ReadOptions{Serializable: true}, &logv1.Query{
-		NamespaceId: where.ID,
-		Body:        &logv1.Query_GetStatus{GetStatus: &logv1.GetStatus{}},
-	})
-	if err := m.answered(ctx, answer, err); err != nil {
 		return nil, err
 	}
 	state := answer.GetGetStatus()
@@ -63,7 +56,7 @@ func (m maintenanceServer) Alarm(ctx context.Context, req *pb.AlarmRequest) (*pb
 	if req.GetAction() == pb.AlarmRequest_ACTIVATE && req.GetAlarm() != pb.AlarmType_NONE {
 		return nil, status.Error(codes.Unimplemented, "conclave: there are no alarms that stop writes; /readyz and the metrics tell what is wrong")
 	}
-	header, err := m.presentHeader(ctx, cluster.ReadOptions{})
+	header, err := m.presentHeader(ctx, false)
 	if err != nil {
 		return nil, err
 	}
@@ -102,15 +95,10 @@ func (m maintenanceServer) HashKV(ctx context.Context, req *pb.HashKVRequest) (*
 
 // hash asks this node's replica, as it is.
 func (m maintenanceServer) hash(ctx context.Context, revision int64) (*logv1.HashKeysResult, *pb.ResponseHeader, error) {
-	where, err := m.where(ctx)
+	where, answer, err := m.ask(ctx, true, &logv1.Query{Body: &logv1.Query_HashKeys{
+		HashKeys: &logv1.HashKeys{Revision: revision},
+	}})
 	if err != nil {
-		return nil, nil, m.explain(ctx, err)
-	}
-	answer, err := m.cluster.Query(ctx, where.Shard, cluster.ReadOptions{Serializable: true}, &logv1.Query{
-		NamespaceId: where.ID,
-		Body:        &logv1.Query_HashKeys{HashKeys: &logv1.HashKeys{Revision: revision}},
-	})
-	if err := m.answered(ctx, answer, err); err != nil {
 		return nil, nil, err
 	}
 	return answer.GetHashKeys(), m.header(where.Shard, answer.GetRevision()), nil
@@ -156,7 +144,7 @@ func (m maintenanceServer) Downgrade(ctx context.Context, req *pb.DowngradeReque
 		}
 		return nil, rpctypes.ErrGRPCInvalidDowngradeTargetVersion
 	case pb.DowngradeRequest_CANCEL: // of nothing, which etcd does not call an error
-		header, err := m.presentHeader(ctx, cluster.ReadOptions{})
+		header, err := m.presentHeader(ctx, false)
 		if err != nil {
 			return nil, err
 		}

@@ -260,9 +260,9 @@ func (s *site) propose(command *logv1.Command) *logv1.Result {
 	return result
 }
 
-func (s *site) put(key, value string, lease int64) *logv1.Result {
+func (s *site) put(key, value string) *logv1.Result {
 	s.t.Helper()
-	return s.propose(&logv1.Command{Body: &logv1.Command_Put{Put: &logv1.Put{Key: []byte(key), Value: []byte(value), LeaseId: lease}}})
+	return s.propose(&logv1.Command{Body: &logv1.Command_Put{Put: &logv1.Put{Key: []byte(key), Value: []byte(value)}}})
 }
 
 func (s *site) remove(key string) *logv1.Result {

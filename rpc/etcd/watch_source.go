@@ -91,16 +91,18 @@ func (w *watchStream) serve(src *source) error {
 }
 
 // settle has the watches of a source that has caught up join those of the same
-// kind, unless these have come further. Then the next change decides.
+// kind, unless these have come further: they may have read from disk what the
+// feed is about to tell. Then the next change decides. A source that begins in
+// the future tells nothing until then, so nobody joins it.
 func (w *watchStream) settle(src *source) {
-	lead := w.leads[src.kind]
+	lead, wanted := w.leads[src.kind], src.watcher.Wanted()
 	switch {
-	case lead == nil:
+	case lead == nil && wanted == src.watcher.Seen()+1:
 		w.leads[src.kind] = src
-	case lead == src, !lead.watcher.Following(), lead.watcher.Seen() > src.watcher.Seen():
+	case lead == nil, lead == src, lead.watcher.Wanted() > wanted:
 	default:
 		for _, one := range src.members {
-			one.from = max(one.from, src.watcher.Wanted())
+			one.from = max(one.from, wanted)
 			lead.add(one)
 		}
 		src.members = nil
