@@ -14,18 +14,15 @@ tool (
 // release whose API is served.
 require (
 	github.com/conclavehq/conclave v0.0.0-00010101000000-000000000000
+	github.com/google/go-cmp v0.7.0
 	go.etcd.io/etcd/api/v3 v3.7.3
 	go.etcd.io/etcd/client/v3 v3.7.3
 	go.etcd.io/etcd/etcdctl/v3 v3.7.3 // indirect
 	go.etcd.io/etcd/server/v3 v3.7.3
-	google.golang.org/grpc v1.83.2
-	google.golang.org/protobuf v1.36.12
-)
-
-require (
-	github.com/google/go-cmp v0.7.0
 	go.uber.org/zap v1.27.1
 	golang.org/x/sync v0.24.0
+	google.golang.org/grpc v1.83.2
+	google.golang.org/protobuf v1.36.12
 )
 
 require (

@@ -71,7 +71,7 @@ func run(t *testing.T, kind rig.Program, nodes int, path string) {
 	for i, n := range c.Nodes {
 		word := "NODE" + strconv.Itoa(i+1)
 		env = append(env, word+"="+n.Endpoint)
-		names[n.Endpoint], names[n.Peer] = word, "PEER"+strconv.Itoa(i+1)
+		names[n.Site], names[n.Endpoint], names[n.Peer] = word, word, "PEER"+strconv.Itoa(i+1)
 	}
 	transcript.Session{Env: env, Names: names, Model: kind == rig.Etcd || filepath.Base(filepath.Dir(path)) == "conclave"}.Run(t, path)
 }

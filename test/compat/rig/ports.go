@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"testing"
 )
 
@@ -16,7 +17,8 @@ const (
 )
 
 // Addresses finds n loopback addresses that nobody listens on. They are all held
-// open until the last one is found, so that they differ.
+// open until the last one is found, so that they differ. They come in order, as
+// text too.
 func Addresses(t testing.TB, n int) []string {
 	t.Helper()
 	var found []string
@@ -29,5 +31,6 @@ func Addresses(t testing.TB, n int) []string {
 		defer func() { _ = l.Close() }()
 		found = append(found, address)
 	}
+	slices.Sort(found)
 	return found
 }

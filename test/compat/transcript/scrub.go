@@ -1,7 +1,9 @@
 package transcript
 
 import (
+	"cmp"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -42,6 +44,7 @@ var spaced = regexp.MustCompile(`([\]}"\w],|":) (["{\[\w-])`)
 // rules are applied in this order, after names and before ids.
 var rules = []replacement{
 	{regexp.MustCompile(`(?m)^\{"level":"warn",.*"method":"([^"]*)".*"error":"(.*)"\}$`), `(a log line: $1: $2)`},
+	{regexp.MustCompile("proto:\u00a0"), "proto: "}, // one or the other, on purpose
 	{regexp.MustCompile(`"ts":"[^"]*"`), `"ts":"TIME"`},
 	{regexp.MustCompile(`0x[0-9a-f]{6,}`), `0xPOINTER`},
 	{regexp.MustCompile(`\b\d+(\.\d+)?(ns|µs|ms)\b|\b\d+\.\d+s\b`), `TIME`},
@@ -60,24 +63,23 @@ var columns = []replacement{
 	{regexp.MustCompile(`^│ (\S+) │ \d+ │ (\d+) │$`), `│ $1 │ HASH │ $2 │`},
 }
 
-// ids are matched where a number is told to be one, decimal or hexadecimal.
+// ids are matched where a number is told to be one, decimal or hexadecimal, and
+// where it is too large to count anything. The number is the last group.
 var ids = []struct {
-	match *regexp.Regexp // the number is group 2
-	base  int
+	match *regexp.Regexp
+	base  int // 0 when only the length tells
 }{
-	{regexp.MustCompile(`("(?:member_id|leader|ID|id)":)(\d+)`), 10},
-	{regexp.MustCompile(`("(?:member_id|leader|ID|id)":")([0-9a-f]+)`), 16},
-	{regexp.MustCompile(`("(?:MemberID|Leader|ID|Lease)" : )([1-9]\d*)`), 10},
-	{regexp.MustCompile(`(?m)^()([0-9a-f]+)(?:, (?:un)?started,)`), 16},
-	{regexp.MustCompile(`(?m)(^│ +)([0-9a-f]+)(?: +│ (?:un)?started +│)`), 16},
-	{regexp.MustCompile(`(?m)(^(?:http://)?NODE\d, )([0-9a-f]+)(?:, 3\.)`), 16},
-	{regexp.MustCompile(`(?m)(^│ (?:http://)?NODE\d +│ +)([0-9a-f]+)(?: +│ +3\.)`), 16},
-	{regexp.MustCompile(`(transferred from )([0-9a-f]+)\b`), 16},
-	{regexp.MustCompile(`(transferred from \S+ to )([0-9a-f]+)\b`), 16},
+	{regexp.MustCompile(`"(?:member_id|leader|ID|id)":(\d+)`), 10},
+	{regexp.MustCompile(`"(?:member_id|leader|ID|id)":"([0-9a-f]{1,16})"`), 16},
+	{regexp.MustCompile(`"(?:MemberID|Leader|ID|Lease)" : ([1-9]\d*)`), 10},
+	{regexp.MustCompile(`(?m)^([0-9a-f]+), (?:un)?started,`), 16},
+	{regexp.MustCompile(`(?m)^│ +([0-9a-f]+) +│ (?:un)?started +│`), 16},
+	{regexp.MustCompile(`(?m)^(?:http://)?NODE\d, ([0-9a-f]+), 3\.`), 16},
+	{regexp.MustCompile(`(?m)^│ (?:http://)?NODE\d +│ +([0-9a-f]+) +│ +3\.`), 16},
+	{regexp.MustCompile(`transferred from ([0-9a-f]+)`), 16},
+	{regexp.MustCompile(`transferred from \w+ to ([0-9a-f]+)`), 16},
+	{regexp.MustCompile(`\b([0-9a-f]{12,16}|[1-9][0-9]{14,19})\b`), 0},
 }
-
-// id matches numbers that are too large to count anything.
-var id = regexp.MustCompile(`\b(?:[0-9a-f]{12,16}|[1-9][0-9]{14,19})\b`)
 
 // Text scrubs a text.
 func (s *Scrub) Text(text string) string {
@@ -85,11 +87,7 @@ func (s *Scrub) Text(text string) string {
 	for _, r := range rules {
 		text = r.match.ReplaceAllString(text, r.with)
 	}
-	for _, known := range ids {
-		text = replaceGroup(known.match, text, func(digits string) string { return s.id(digits, known.base) })
-	}
-	text = id.ReplaceAllStringFunc(text, s.large)
-	lines := strings.Split(text, "\n")
+	lines := strings.Split(s.nameIDs(text), "\n")
 	for i, line := range lines {
 		line = narrow(line)
 		if strings.HasPrefix(line, "{\"") {
@@ -103,28 +101,39 @@ func (s *Scrub) Text(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// replaceGroup replaces what the second group of a match has found.
-func replaceGroup(match *regexp.Regexp, text string, with func(string) string) string {
+// found is a number in a text.
+type found struct{ begin, end, base int }
+
+// nameIDs names the ids of a text from left to right.
+func (s *Scrub) nameIDs(text string) string {
+	var all []found
+	for _, known := range ids {
+		for _, at := range known.match.FindAllStringSubmatchIndex(text, -1) {
+			all = append(all, found{at[2], at[3], known.base})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b found) int { return cmp.Compare(a.begin, b.begin) })
 	var b strings.Builder
 	last := 0
-	for _, at := range match.FindAllStringSubmatchIndex(text, -1) {
-		b.WriteString(text[last:at[4]] + with(text[at[4]:at[5]]))
-		last = at[5]
+	for _, f := range all {
+		if f.begin < last {
+			continue // matched twice
+		}
+		b.WriteString(text[last:f.begin] + s.id(text[f.begin:f.end], f.base))
+		last = f.end
 	}
 	return b.String() + text[last:]
 }
 
-// large names a number. Up to sixteen digits are read as hexadecimal, as etcd's
-// tools print ids; a decimal one has more.
-func (s *Scrub) large(digits string) string {
-	if len(digits) > 16 {
-		return s.id(digits, 10)
-	}
-	return s.id(digits, 16)
-}
-
-// id names an id.
+// id names an id. Where only the length tells, up to sixteen digits are read as
+// hexadecimal, as etcd's tools print ids; a decimal one has more.
 func (s *Scrub) id(digits string, base int) string {
+	if base == 0 {
+		base = 16
+		if len(digits) > 16 {
+			base = 10
+		}
+	}
 	n, err := strconv.ParseUint(digits, base, 64)
 	if err != nil {
 		return digits
