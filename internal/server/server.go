@@ -126,7 +126,7 @@ func (n *Node) start(ctx context.Context, opts Options) error {
 		Versions: etcd.Versions(),
 		Registry: registry,
 		Metrics:  metricsHandler(registry),
-		Also:     n.etcd.api.Mount,
+		Also:     n.etcd.mount,
 		Log:      n.log,
 	})
 	n.http = rpc.HTTPServer(n.api.Handler())
