@@ -87,6 +87,22 @@ func GetRange(r Reader, q *logv1.Range) (*logv1.RangeResult, *logv1.Refusal) {
 	return r.Range(q)
 }
 
+// HashKeys is the query for a hash of the keys and their history as they were at a
+// revision, by which replicas are compared.
+func HashKeys(r Reader, q *logv1.HashKeys) (*logv1.HashKeysResult, *logv1.Refusal) {
+	revision := Revision(q.GetRevision())
+	if revision <= 0 {
+		revision = r.Revision()
+	} else if refusal := checkRevision(r, q.GetRevision()); refusal != nil {
+		return nil, refusal
+	}
+	return &logv1.HashKeysResult{
+		Hash:              r.HashKeys(revision),
+		Revision:          int64(revision),
+		CompactedRevision: int64(r.Compacted()),
+	}, nil
+}
+
 // checkRevision tells why a revision cannot be read in a transaction; 0 is the
 // current one. As with etcd, one below 0 counts as older than any compaction.
 func checkRevision(r Reader, revision int64) *logv1.Refusal {

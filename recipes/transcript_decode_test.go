@@ -61,7 +61,8 @@ func queryName(word string) (string, bool) {
 	switch {
 	case strings.HasPrefix(word, "show-"):
 		return "get-" + strings.TrimPrefix(word, "show-"), true
-	case strings.HasPrefix(word, "list-"), strings.HasPrefix(word, "peek-"), word == "range", word == "read-txn":
+	case strings.HasPrefix(word, "list-"), strings.HasPrefix(word, "peek-"), strings.HasPrefix(word, "export-"),
+		word == "range", word == "read-txn":
 		return word, true
 	default:
 		return "", false

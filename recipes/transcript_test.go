@@ -27,7 +27,7 @@ import (
 //	  event mutex: name=db hold{…}
 //
 // A word names a message of the log: a command (acquire-mutex), or a query
-// when it starts with show-, list- or range. Arguments name its fields, so a
+// when it starts with show-, list-, peek-, export- or range. Arguments name its fields, so a
 // new recipe needs nothing here; see transcript_decode_test.go. Besides there
 // are `clock +5s`, which moves the log clock, `expire`, which does what the
 // leader does when a timer is due, and `reopen`, which is a restart.

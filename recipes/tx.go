@@ -43,6 +43,11 @@ type Reader interface {
 	// Compacted is the revision below which history is forgotten; -1 if it
 	// never was.
 	Compacted() Revision
+	// HashKeys hashes what was written up to a revision and is not forgotten;
+	// what was written after it does not matter.
+	HashKeys(revision Revision) uint32
+	// Export answers with a page of keys; a refusal is as with Range.
+	Export(q *logv1.ExportKeys) (*logv1.ExportKeysResult, *logv1.Refusal)
 }
 
 // Tx is what a command may see and change. All of a command's changes are
@@ -78,4 +83,19 @@ type Tx interface {
 	DeleteKeys(key, rangeEnd []byte) []*logv1.KeyValue
 	// CompactTo forgets history before rev and returns how many versions went.
 	CompactTo(rev Revision) int64
+
+	// Imports write what another store has, with its numbers. The rules in
+	// transfer.go have checked everything before they call these.
+
+	// Restart moves the namespace to rev, which is not less than the current
+	// revision, and forgets all history; the changes of rev itself are not known.
+	Restart(rev Revision)
+	// SwapKeys makes the keys of a range those that are given, without history or
+	// events, and returns how many others there were.
+	SwapKeys(key, rangeEnd []byte, with []*logv1.KeyValue) int64
+	// AdvanceTo takes rev, which is above the current revision, for what follows
+	// in the command. What came before keeps the revision that it had.
+	AdvanceTo(rev Revision)
+	// PlaceKey writes a version of a key as it is, at the current revision.
+	PlaceKey(kv *logv1.KeyValue)
 }

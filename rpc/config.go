@@ -15,6 +15,9 @@ type Config struct {
 	// Version is this program's version, for /version and the status.
 	Version string
 
+	// Versions is what else /version tells.
+	Versions map[string]string
+
 	// Registry receives the server's own metrics; nil: nobody does.
 	Registry prometheus.Registerer
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -24,7 +25,9 @@ func (s *Server) mountPages() {
 	})
 	s.mux.HandleFunc("GET /readyz", s.readyz)
 	s.mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) {
-		asJSON(w, http.StatusOK, map[string]string{"version": s.config.Version, "api": "conclave.v1"})
+		versions := map[string]string{"version": s.config.Version, "api": "conclave.v1"}
+		maps.Copy(versions, s.config.Versions)
+		asJSON(w, http.StatusOK, versions)
 	})
 	if s.config.Metrics != nil {
 		s.mux.Handle("GET /metrics", s.config.Metrics)

@@ -29,6 +29,8 @@ func apply(tx recipes.Tx, command *logv1.Command, out *logv1.Result) *logv1.Refu
 		return run(tx, recipes.Txn, c.Txn, func(r *logv1.TxnResult) { out.Body = &logv1.Result_Txn{Txn: r} })
 	case *logv1.Command_Compact:
 		return run(tx, recipes.Compact, c.Compact, func(r *logv1.CompactResult) { out.Body = &logv1.Result_Compact{Compact: r} })
+	case *logv1.Command_ImportKeys:
+		return run(tx, recipes.ImportKeys, c.ImportKeys, func(r *logv1.ImportKeysResult) { out.Body = &logv1.Result_ImportKeys{ImportKeys: r} })
 
 	case *logv1.Command_GrantLease:
 		return run(tx, recipes.GrantLease, c.GrantLease, func(r *logv1.GrantLeaseResult) { out.Body = &logv1.Result_GrantLease{GrantLease: r} })

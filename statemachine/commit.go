@@ -17,7 +17,7 @@ func (m *Machine) commit() error {
 
 	progress := make([]feed.Progress, len(a.touched))
 	for i, ns := range a.touched {
-		progress[i] = feed.Progress{Namespace: uint32(ns.id), Revision: ns.revision, KeysUntold: !ns.watched}
+		progress[i] = feed.Progress{Namespace: uint32(ns.id), Revision: ns.revision, KeysUntold: !ns.watched || ns.restarted}
 		m.due.set(uint32(ns.id), dues[i].at, dues[i].found)
 	}
 	m.feed.Publish(a.events, progress, a.shard.GetAppliedIndex())
@@ -71,7 +71,7 @@ func (a *applier) nextDues() []firstDue {
 // hold the events and results.
 func (a *applier) reset() {
 	for _, ns := range a.touched {
-		ns.touched = false
+		ns.touched, ns.restarted = false, false
 	}
 	a.touched = a.touched[:0]
 	a.batch, a.events, a.dropped, a.outcomes, a.fresh, a.hash = nil, nil, nil, nil, nil, false

@@ -22,6 +22,9 @@ type generator struct {
 	holds   map[string]int64
 	retries []*logv1.Command
 	next    map[string]uint64
+	// imported is the revision of the namespace that is imported, and its keys.
+	imported int64
+	copied   map[string]*logv1.KeyValue
 }
 
 // claimed is a job, and the receipt if it is claimed.
@@ -34,7 +37,7 @@ type claimed struct {
 func newGenerator(seed uint64) *generator {
 	return &generator{
 		rng: rand.New(rand.NewPCG(seed, 1)), tokens: []int64{1}, jobs: []claimed{{queue: "q0", id: 1}},
-		holds: map[string]int64{}, next: map[string]uint64{},
+		holds: map[string]int64{}, next: map[string]uint64{}, imported: 1, copied: map[string]*logv1.KeyValue{},
 	}
 }
 
@@ -95,6 +98,10 @@ var bodies = map[string]func(g *generator, c *logv1.Command){
 	"txn": func(g *generator, c *logv1.Command) { c.Body = &logv1.Command_Txn{Txn: g.txn(2)} },
 	"compact": func(g *generator, c *logv1.Command) {
 		c.Body = &logv1.Command_Compact{Compact: &logv1.Compact{Revision: g.token() - 5}}
+	},
+	"import_keys": func(g *generator, c *logv1.Command) {
+		c.NamespaceId = importNamespace
+		c.Body = &logv1.Command_ImportKeys{ImportKeys: g.importKeys()}
 	},
 	"grant_lease": func(g *generator, c *logv1.Command) {
 		c.Body = &logv1.Command_GrantLease{GrantLease: &logv1.GrantLease{
@@ -226,6 +233,66 @@ func (g *generator) deleteRange() *logv1.DeleteRange {
 	return &logv1.DeleteRange{Key: key, RangeEnd: end, Previous: g.chance()}
 }
 
+// importNamespace is imported; hardly anything else happens in it.
+const importNamespace = 40
+
+// importKeys makes a copy, or a revision that follows it.
+func (g *generator) importKeys() *logv1.ImportKeys {
+	cmd := &logv1.ImportKeys{Source: "other", ExpectedRevision: g.imported, HoldMs: int64(g.small(3)) * 3000}
+	for range g.rng.IntN(2) {
+		cmd.Leases = append(cmd.Leases, &logv1.ImportedLease{LeaseId: g.lease(), TtlMs: 1000 + int64(g.small(9000))})
+	}
+	next := g.imported + 1 + int64(g.small(3))
+	if len(g.copied) == 0 || g.rng.IntN(10) == 0 {
+		part := &logv1.ImportPart{Revision: next, First: true, Last: g.rng.IntN(10) > 0, Key: []byte("k"), RangeEnd: []byte("l")}
+		for i := range 9 {
+			if g.chance() {
+				part.Keys = append(part.Keys, &logv1.KeyValue{
+					Key: fmt.Appendf(nil, "k%d", i), Value: g.value(), CreateRevision: next, ModRevision: next, Version: 1,
+				})
+			}
+		}
+		cmd.Part = part
+		return cmd
+	}
+	cmd.EndedLeaseIds = []int64{g.lease()}
+	revision := &logv1.ImportedRevision{Revision: next}
+	key := fmt.Sprintf("k%d", g.small(9))
+	before := g.copied[key]
+	switch {
+	case before != nil && g.chance():
+		revision.Changes = []*logv1.ImportedChange{{Change: &logv1.ImportedChange_Delete{
+			Delete: &logv1.ImportedDelete{Key: []byte(key), Count: 1}}}}
+	default:
+		kv := &logv1.KeyValue{Key: []byte(key), Value: g.value(), CreateRevision: next, ModRevision: next, Version: 1}
+		if before != nil {
+			kv.CreateRevision, kv.Version = before.GetCreateRevision(), before.GetVersion()+1
+		}
+		revision.Changes = []*logv1.ImportedChange{{Change: &logv1.ImportedChange_Put{Put: kv}}}
+	}
+	cmd.Revisions = []*logv1.ImportedRevision{revision}
+	return cmd
+}
+
+// learnImport keeps what was imported.
+func (g *generator) learnImport(cmd *logv1.ImportKeys) {
+	if part := cmd.GetPart(); part != nil {
+		clear(g.copied)
+		for _, kv := range part.GetKeys() {
+			g.copied[string(kv.GetKey())] = kv
+		}
+	}
+	for _, revision := range cmd.GetRevisions() {
+		for _, change := range revision.GetChanges() {
+			if kv := change.GetPut(); kv != nil {
+				g.copied[string(kv.GetKey())] = kv
+			} else {
+				delete(g.copied, string(change.GetDelete().GetKey()))
+			}
+		}
+	}
+}
+
 func (g *generator) enqueue() *logv1.Enqueue {
 	e := &logv1.Enqueue{
 		Queue: g.queue(), Body: g.value(), Priority: g.small(3), DelayMs: int64(g.small(2)) * 800,
@@ -330,6 +397,12 @@ func (g *generator) learn(command *logv1.Command, result *logv1.Result) {
 	} {
 		if n > 0 {
 			g.tokens = append(g.tokens, n)
+		}
+	}
+	if command.GetNamespaceId() == importNamespace {
+		g.imported = max(g.imported, result.GetRevision())
+		if result.GetImportKeys() != nil && !result.GetReplayed() {
+			g.learnImport(command.GetImportKeys())
 		}
 	}
 	switch {

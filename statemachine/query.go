@@ -32,7 +32,7 @@ func (m *Machine) QueryAll(ctx context.Context, queries []*logv1.Query, answered
 	var r *reader
 	for i, q := range queries {
 		if ns := keys.Namespace(q.GetNamespaceId()); r == nil || r.ns != ns {
-			r = newReader(view, ns)
+			r = m.newReader(ctx, view, ns)
 		}
 		out := &logv1.Answer{Revision: r.revision}
 		if r.dropped {
@@ -40,8 +40,8 @@ func (m *Machine) QueryAll(ctx context.Context, queries []*logv1.Query, answered
 		} else {
 			out.Refusal = m.answer(r, q, out)
 		}
-		if err := view.Err(); err != nil {
-			return fmt.Errorf("statemachine: query: %w", err)
+		if err := r.whole(); err != nil {
+			return err
 		}
 		answered(i, out)
 	}
@@ -62,6 +62,8 @@ func (m *Machine) answer(r *reader, query *logv1.Query, out *logv1.Answer) *logv
 	switch q := query.GetBody().(type) {
 	case *logv1.Query_Range:
 		return ask(r, recipes.GetRange, q.Range, func(a *logv1.RangeResult) { out.Body = &logv1.Answer_Range{Range: a} })
+	case *logv1.Query_HashKeys:
+		return ask(r, recipes.HashKeys, q.HashKeys, func(a *logv1.HashKeysResult) { out.Body = &logv1.Answer_HashKeys{HashKeys: a} })
 
 	case *logv1.Query_ReadTxn:
 		return ask(r, recipes.ReadTxn, q.ReadTxn, func(a *logv1.TxnResult) { out.Body = &logv1.Answer_ReadTxn{ReadTxn: a} })
@@ -99,6 +101,11 @@ func (m *Machine) answer(r *reader, query *logv1.Query, out *logv1.Answer) *logv
 		return ask(r, recipes.ListNodes, q.ListNodes, func(a *logv1.ListNodesResult) { out.Body = &logv1.Answer_ListNodes{ListNodes: a} })
 	case *logv1.Query_ListNamespaces:
 		return ask(r, recipes.ListNamespaces, q.ListNamespaces, func(a *logv1.ListNamespacesResult) { out.Body = &logv1.Answer_ListNamespaces{ListNamespaces: a} })
+
+	case *logv1.Query_GetImport:
+		return ask(r, recipes.GetImport, q.GetImport, func(a *logv1.GetImportResult) { out.Body = &logv1.Answer_GetImport{GetImport: a} })
+	case *logv1.Query_ExportKeys:
+		return ask(r, recipes.ExportKeys, q.ExportKeys, func(a *logv1.ExportKeysResult) { out.Body = &logv1.Answer_ExportKeys{ExportKeys: a} })
 
 	case *logv1.Query_GetTicket:
 		return ask(r, recipes.GetTicket, q.GetTicket, func(a *logv1.TicketEvent) { out.Body = &logv1.Answer_GetTicket{GetTicket: a} })

@@ -1,6 +1,9 @@
 package statemachine
 
 import (
+	"context"
+	"fmt"
+
 	"github.com/conclavehq/conclave/internal/keys"
 	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
 	"github.com/conclavehq/conclave/recipes"
@@ -16,16 +19,23 @@ type reader struct {
 	clock    recipes.Clock
 	revision int64
 	dropped  bool
+
+	// ctx is who asks, and stop the machine's end: nothing long goes on after them.
+	ctx  context.Context
+	stop <-chan struct{}
+	// stopped says that the answer is not whole, because of them.
+	stopped bool
 }
 
 var _ recipes.Reader = (*reader)(nil)
 
-func newReader(view *store.View, ns keys.Namespace) *reader {
+func (m *Machine) newReader(ctx context.Context, view *store.View, ns keys.Namespace) *reader {
 	rec, _ := loadNamespace(view, ns)
 	return &reader{
 		view: view, kv: mvcc.Read(view, ns), ns: ns,
 		clock:    recipes.Clock(loadShard(view).GetClockMs()),
 		revision: rec.GetRevision(), dropped: rec.GetDropped(),
+		ctx: ctx, stop: m.hashes.stop,
 	}
 }
 
@@ -56,3 +66,38 @@ func (r *reader) Range(q *logv1.Range) (*logv1.RangeResult, *logv1.Refusal) {
 
 // Compacted returns the revision below which history is forgotten.
 func (r *reader) Compacted() recipes.Revision { return recipes.Revision(r.kv.Compacted()) }
+
+// HashKeys hashes what was written up to a revision.
+func (r *reader) HashKeys(revision recipes.Revision) uint32 {
+	// What makes a hash fail is asked for in whole.
+	hash, _ := r.kv.Hash(int64(revision), func() bool {
+		select {
+		case <-r.stop:
+		case <-r.ctx.Done():
+		default:
+			return false
+		}
+		r.stopped = true
+		return true
+	})
+	return hash
+}
+
+// whole tells why an answer is not whole; nil if it is.
+func (r *reader) whole() error {
+	if err := r.view.Err(); err != nil {
+		return fmt.Errorf("statemachine: query: %w", err)
+	}
+	if !r.stopped {
+		return nil
+	}
+	if err := r.ctx.Err(); err != nil {
+		return err
+	}
+	return ErrClosed
+}
+
+// Export answers with a page of keys.
+func (r *reader) Export(q *logv1.ExportKeys) (*logv1.ExportKeysResult, *logv1.Refusal) {
+	return r.kv.Export(q, r.revision)
+}

@@ -2,6 +2,7 @@ package statemachine
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/conclavehq/conclave/internal/keys"
 	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
@@ -25,15 +26,18 @@ type tx struct {
 	number uint32
 	events []*logv1.Event
 	marks  []txMark
+	// restarted says that watchers of keys must read the history anew.
+	restarted bool
 }
 
 // txMark is what Rollback restores beside the batch.
 type txMark struct {
-	batch    int
-	revision int64
-	taken    bool
-	number   uint32
-	events   int
+	batch     int
+	revision  int64
+	taken     bool
+	restarted bool
+	number    uint32
+	events    int
 }
 
 var _ recipes.Tx = (*tx)(nil)
@@ -108,7 +112,7 @@ func (t *tx) Emit(event *logv1.Event) { t.events = append(t.events, event) }
 // Mark returns a point for Rollback.
 func (t *tx) Mark() int {
 	t.marks = append(t.marks, txMark{
-		batch: t.batch.Mark(), revision: t.revision, taken: t.taken,
+		batch: t.batch.Mark(), revision: t.revision, taken: t.taken, restarted: t.restarted,
 		number: t.number, events: len(t.events),
 	})
 	return len(t.marks) - 1
@@ -119,7 +123,7 @@ func (t *tx) Rollback(mark int) {
 	m := t.marks[mark]
 	t.marks = t.marks[:mark+1]
 	t.batch.Rollback(m.batch)
-	t.revision, t.taken, t.number = m.revision, m.taken, m.number
+	t.revision, t.taken, t.restarted, t.number = m.revision, m.taken, m.restarted, m.number
 	clear(t.events[m.events:])
 	t.events = t.events[:m.events]
 }
@@ -160,6 +164,12 @@ func (t *tx) DeleteKeys(key, rangeEnd []byte) []*logv1.KeyValue {
 	return previous
 }
 
+// HashKeys hashes what was written up to a revision.
+func (t *tx) HashKeys(revision recipes.Revision) uint32 {
+	hash, _ := t.kv.Hash(int64(revision), func() bool { return false })
+	return hash
+}
+
 // CompactTo forgets history.
 func (t *tx) CompactTo(rev recipes.Revision) int64 { return t.kv.Compact(int64(rev)) }
 
@@ -175,8 +185,17 @@ func (t *tx) emitKV(event *logv1.KVEvent) {
 // are stamped. The events are immutable from here on; the slice is only lent.
 func (t *tx) finish() []*logv1.Event {
 	t.ns.revision = t.revision
-	for _, event := range t.events {
+	t.ns.restarted = t.ns.restarted || t.restarted
+	t.stamp()
+	return t.events
+}
+
+// stamp gives the events that have none the current revision.
+func (t *tx) stamp() {
+	for _, event := range slices.Backward(t.events) {
+		if event.GetRevision() != 0 {
+			return
+		}
 		event.NamespaceId, event.Revision = uint32(t.ns.id), t.revision
 	}
-	return t.events
 }

@@ -46,6 +46,9 @@ type namespace struct {
 	// watched says whether somebody wanted changes of keys when the commit was
 	// begun: if not, there are no events for them.
 	watched bool
+	// restarted says that a command of the commit in the making gave the namespace
+	// another history.
+	restarted bool
 }
 
 // outcome is what an entry's commands gave.

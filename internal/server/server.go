@@ -18,6 +18,7 @@ import (
 	"github.com/conclavehq/conclave/internal/config"
 	"github.com/conclavehq/conclave/internal/version"
 	"github.com/conclavehq/conclave/rpc"
+	"github.com/conclavehq/conclave/rpc/etcd"
 	"github.com/conclavehq/conclave/statemachine/store"
 )
 
@@ -122,9 +123,10 @@ func (n *Node) start(ctx context.Context, opts Options) error {
 	n.api = rpc.New(rpc.Config{
 		Cluster:  handlers{n.cluster},
 		Version:  version.Version,
+		Versions: etcd.Versions(),
 		Registry: registry,
 		Metrics:  metricsHandler(registry),
-		Also:     n.etcd.api.Mount,
+		Also:     n.etcd.mount,
 		Log:      n.log,
 	})
 	n.http = rpc.HTTPServer(n.api.Handler())

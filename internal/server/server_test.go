@@ -14,6 +14,7 @@ import (
 
 	"github.com/conclavehq/conclave/internal/config"
 	"github.com/conclavehq/conclave/internal/server"
+	"github.com/conclavehq/conclave/internal/version"
 	conclavev1 "github.com/conclavehq/conclave/proto/gen/conclave/v1"
 	"github.com/conclavehq/conclave/proto/gen/conclave/v1/conclavev1connect"
 )
@@ -91,6 +92,23 @@ func TestMetrics(t *testing.T) {
 	for _, want := range []string{`conclave_shard_is_leader{shard="1"} 1`, `conclave_shard_has_leader{shard="2"} 1`, "conclave_shard_applied_index", "go_goroutines"} {
 		if !strings.Contains(string(body), want) {
 			t.Errorf("/metrics lacks %s", want)
+		}
+	}
+	if err := node.Stop(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+// Etcd's clients find its versions beside this program's, and its health page, on
+// the client port.
+func TestEtcdPages(t *testing.T) {
+	node := start(t)
+	for path, want := range map[string]string{
+		"/version": `{"api":"conclave.v1","etcdcluster":"3.7.0","etcdserver":"3.7.3","storage":"3.7.0","version":"` + version.Version + `"}`,
+		"/health":  `{"health":"true","reason":""}`,
+	} {
+		if code, body := get(t, node.URLs()[0]+path); code != http.StatusOK || strings.TrimSpace(body) != want {
+			t.Errorf("%s: %d %s, want %s", path, code, body, want)
 		}
 	}
 	if err := node.Stop(context.Background()); err != nil {

@@ -2,6 +2,8 @@ package model
 
 import (
 	"bytes"
+	"fmt"
+	"hash/fnv"
 	"maps"
 	"slices"
 
@@ -65,6 +67,19 @@ func (tx *Tx) Current(key []byte) *logv1.KeyValue {
 
 // Compacted implements recipes.Reader.
 func (tx *Tx) Compacted() recipes.Revision { return tx.space.compacted }
+
+// HashKeys implements recipes.Reader. The real store's hash is another one.
+func (tx *Tx) HashKeys(revision recipes.Revision) uint32 {
+	hash := fnv.New32a()
+	for _, name := range slices.Sorted(maps.Keys(tx.space.versions)) {
+		for _, v := range tx.space.versions[name] {
+			if v.from <= revision {
+				fmt.Fprintf(hash, "%q %d %v\n", name, v.from, v.kv)
+			}
+		}
+	}
+	return hash.Sum32()
+}
 
 // PutKey implements recipes.Tx.
 func (tx *Tx) PutKey(key, value []byte, leaseID int64) {

@@ -13,6 +13,7 @@ var commands = map[protoreflect.Name]rule{
 	"delete_range": command(recipes.DeleteRange),
 	"txn":          command(recipes.Txn),
 	"compact":      command(recipes.Compact),
+	"import_keys":  command(recipes.ImportKeys),
 
 	"grant_lease":   command(recipes.GrantLease),
 	"revoke_lease":  command(recipes.RevokeLease),
@@ -54,6 +55,7 @@ var commands = map[protoreflect.Name]rule{
 var queries = map[protoreflect.Name]question{
 	"range":           query(recipes.GetRange),
 	"read_txn":        query(recipes.ReadTxn),
+	"hash_keys":       query(recipes.HashKeys),
 	"get_lease":       query(recipes.GetLease),
 	"list_leases":     query(recipes.ListLeases),
 	"get_mutex":       query(recipes.GetMutex),
@@ -69,6 +71,8 @@ var queries = map[protoreflect.Name]question{
 	"list_nodes":      query(recipes.ListNodes),
 	"list_namespaces": query(recipes.ListNamespaces),
 	"get_ticket":      query(recipes.GetTicket),
+	"get_import":      query(recipes.GetImport),
+	"export_keys":     query(recipes.ExportKeys),
 }
 
 // Has reports whether there is a rule for a command or query of that name.

@@ -14,7 +14,8 @@ import (
 )
 
 // Mount serves the API on a mux, as the client port does: gRPC, gRPC-Web and
-// Connect under the paths of etcd's services, and JSON under /v3/.
+// Connect under the paths of etcd's services, JSON under /v3/, and /health. What
+// /version has to say for etcd's clients is in Versions.
 func (s *Server) Mount(mux *http.ServeMux) {
 	options := []connect.HandlerOption{
 		connect.WithReadMaxBytes(maxRequestBytes + maxOverheadBytes),
@@ -23,6 +24,7 @@ func (s *Server) Mount(mux *http.ServeMux) {
 	}
 	s.mountCalls(mux, options)
 	mux.Handle("/v3/", s.gateway)
+	mux.HandleFunc("/health", s.healthPage)
 }
 
 // call serves one call with one answer.

@@ -36,6 +36,9 @@ func keyValues(kvs []*logv1.KeyValue) []*mvccpb.KeyValue {
 // rangeResponse is a read's response without the header.
 func rangeResponse(req *pb.RangeRequest, result *logv1.RangeResult) *pb.RangeResponse {
 	out := &pb.RangeResponse{Kvs: keyValues(result.GetKvs()), More: result.GetMore(), Count: result.GetCount()}
+	if cutEarly(req) {
+		earlyResponse(req, out)
+	}
 	if req.GetKeysOnly() && req.GetSortTarget() != pb.RangeRequest_VALUE {
 		// Since 3.7 etcd answers these from an index that knows no leases.
 		for _, kv := range out.GetKvs() {

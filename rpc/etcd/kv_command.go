@@ -41,6 +41,9 @@ func rangeQuery(req *pb.RangeRequest) *logv1.Range {
 	if req.GetSortTarget() != pb.RangeRequest_KEY {
 		out.SortTarget = sortTargets[req.GetSortTarget()]
 	}
+	if cutEarly(req) {
+		earlyQuery(out)
+	}
 	return out
 }
 

@@ -111,8 +111,7 @@ func checkRangeStream(req *pb.RangeRequest) error {
 	if !byKey {
 		return status.Error(codes.Unimplemented, "RangeStream does not support custom sort orders")
 	}
-	if req.GetMinModRevision() != 0 || req.GetMaxModRevision() != 0 ||
-		req.GetMinCreateRevision() != 0 || req.GetMaxCreateRevision() != 0 {
+	if boundsRevisions(req) {
 		return status.Error(codes.Unimplemented, "RangeStream does not support revision filters")
 	}
 	return nil

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/conclavehq/conclave/cluster"
+	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
 	"github.com/conclavehq/conclave/rpc"
 	"github.com/conclavehq/conclave/rpc/etcd"
 	"github.com/conclavehq/conclave/statemachine"
@@ -241,5 +242,51 @@ func checkHeader(t *testing.T, what string, h *pb.ResponseHeader) {
 	t.Helper()
 	if h.GetClusterId() == 0 || h.GetMemberId() == 0 || h.GetRaftTerm() == 0 || h.GetRevision() == 0 {
 		t.Errorf("%s: header %v is not complete", what, h)
+	}
+}
+
+// propose has a command applied to the namespace through a node.
+func (s *site) propose(command *logv1.Command) *logv1.Result {
+	s.t.Helper()
+	where, err := s.Namespace(within(s.t), etcd.DefaultNamespace)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	command.NamespaceId = where.ID
+	result, err := s.Propose(within(s.t), where.Shard, command)
+	if err != nil || result.GetRefusal() != nil {
+		s.t.Fatalf("%v: %v %v", command, err, result.GetRefusal())
+	}
+	return result
+}
+
+func (s *site) put(key, value string) *logv1.Result {
+	s.t.Helper()
+	return s.propose(&logv1.Command{Body: &logv1.Command_Put{Put: &logv1.Put{Key: []byte(key), Value: []byte(value)}}})
+}
+
+func (s *site) remove(key string) *logv1.Result {
+	s.t.Helper()
+	return s.propose(&logv1.Command{Body: &logv1.Command_DeleteRange{DeleteRange: &logv1.DeleteRange{Key: []byte(key)}}})
+}
+
+func (s *site) compact(revision int64) *logv1.Result {
+	s.t.Helper()
+	return s.propose(&logv1.Command{Body: &logv1.Command_Compact{Compact: &logv1.Compact{Revision: revision}}})
+}
+
+// await waits until the node has applied what a result is of.
+func (s *site) await(result *logv1.Result) {
+	s.t.Helper()
+	where, err := s.Namespace(within(s.t), etcd.DefaultNamespace)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	machine, err := s.Machine(where.Shard)
+	if err == nil {
+		err = machine.WaitApplied(within(s.t), result.GetIndex())
+	}
+	if err != nil {
+		s.t.Fatal(err)
 	}
 }

@@ -1,8 +1,6 @@
 package entry
 
 import (
-	"google.golang.org/protobuf/reflect/protoreflect"
-
 	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
 )
 
@@ -10,21 +8,15 @@ import (
 // one in each release that adds a command, or a field to one. Every node tells
 // the others its own, and a leader logs nothing that the oldest of them does not
 // know (promise S4).
-const Format = 1
+const Format = 2
 
-// since has the format that brought a command, by its number in Command.body.
-// Commands that are not here are of format 1.
-var since = map[protoreflect.FieldNumber]uint32{}
-
-// FormatOf is the format that a replica must know to apply a command.
+// FormatOf is the format that a replica must know to apply a command: the one that
+// brought it. It is asked for each command, so it looks at the type alone.
 func FormatOf(command *logv1.Command) uint32 {
-	if len(since) == 0 {
+	switch command.GetBody().(type) {
+	case *logv1.Command_ImportKeys:
+		return 2
+	default:
 		return 1
 	}
-	m := command.ProtoReflect()
-	body := m.WhichOneof(m.Descriptor().Oneofs().ByName("body"))
-	if body == nil {
-		return 1
-	}
-	return max(1, since[body.Number()])
 }

@@ -26,12 +26,11 @@ type Changes struct {
 // (promise D4: a watch never misses one silently). A version before that is
 // compacted is left out of its event.
 func (s Snapshot) History(q Changes, visit func(revision int64, event *logv1.KVEvent) bool) *logv1.Refusal {
-	compacted := s.Compacted()
-	if q.From < compacted {
+	if first := s.Watchable(); q.From < first {
 		return &logv1.Refusal{
 			Reason:   logv1.Reason_REASON_COMPACTED,
-			Detail:   fmt.Sprintf("changes before revision %d are forgotten", compacted),
-			Revision: compacted,
+			Detail:   fmt.Sprintf("changes before revision %d are forgotten", first),
+			Revision: first,
 		}
 	}
 	sp := spanOf(q.Key, q.RangeEnd)

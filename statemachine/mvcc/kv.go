@@ -32,25 +32,28 @@ func New(w Writer, ns keys.Namespace) KV { return KV{Snapshot: Read(w, ns), w: w
 // checked that the key has not changed at this revision before, and that the
 // lease exists. The event has copies of key and value.
 func (kv KV) Put(revision int64, number uint32, key, value []byte, lease int64, wanted bool) *logv1.KVEvent {
-	at := latestKeyWith(kv.ns, key, len(value))
 	next := version{create: revision, mod: revision, number: 1, lease: lease, value: value}
+	return kv.write(number, key, next, true, wanted)
+}
+
+// write writes a version and ends the one before, if there is one. The new one is
+// counted on from that, or has the numbers that it has.
+func (kv KV) write(number uint32, key []byte, next version, counted, wanted bool) *logv1.KVEvent {
+	at := latestKeyWith(kv.ns, key, len(next.value))
 	var old version
 	if record := kv.w.Get(at); record != nil {
-		old = kv.end(revision, key, record)
-		next.create, next.number = old.create, old.number+1
-	}
-	kv.w.Set(at, encodeLatest(at, next))
-	kv.note(revision, number, change{kind: logv1.KVEvent_TYPE_PUT, previous: old.mod, key: key})
-	if old.lease != lease {
-		kv.detach(old.lease, key)
-		if lease != 0 {
-			kv.w.Set(leaseKey(kv.ns, lease, key), []byte{})
+		old = kv.end(next.mod, key, record)
+		if counted {
+			next.create, next.number = old.create, old.number+1
 		}
 	}
+	kv.w.Set(at, encodeLatest(at, next))
+	kv.note(next.mod, number, change{kind: logv1.KVEvent_TYPE_PUT, previous: old.mod, key: key})
+	kv.attach(old.lease, next.lease, key)
 	if !wanted {
 		return nil
 	}
-	key, next.value = bytes.Clone(key), bytes.Clone(value)
+	key, next.value = bytes.Clone(key), bytes.Clone(next.value)
 	event := &logv1.KVEvent{Type: logv1.KVEvent_TYPE_PUT, Kv: next.keyValue(key)}
 	if old.mod != 0 {
 		event.Previous = old.keyValue(key)
@@ -100,7 +103,7 @@ func (kv KV) Compact(revision int64) (removed int64) {
 	if revision > 0 {
 		kv.w.DeleteRange(revisionKey(kv.ns, 0, 0), revisionKey(kv.ns, revision, 0))
 	}
-	kv.w.Set(compactedKey(kv.ns), encodeCompacted(revision))
+	kv.w.Set(compactedKey(kv.ns), encodeRevision(revision))
 	return int64(len(gone))
 }
 
@@ -141,6 +144,17 @@ func (kv KV) end(revision int64, key, record []byte) version {
 func (kv KV) note(revision int64, number uint32, c change) {
 	at := revisionKeyWith(kv.ns, revision, number, len(c.key))
 	kv.w.Set(at, c.encode(at))
+}
+
+// attach moves a key from one lease to another; 0 is none.
+func (kv KV) attach(before, after int64, key []byte) {
+	if before == after {
+		return
+	}
+	kv.detach(before, key)
+	if after != 0 {
+		kv.w.Set(leaseKey(kv.ns, after, key), []byte{})
+	}
 }
 
 // detach takes a key off its lease, if it has one.

@@ -13,8 +13,12 @@ import (
 // formatV1 is the first byte of every record of this package.
 const formatV1 = 1
 
-// metaCompacted is the field of keys.Meta that holds the compacted revision.
-const metaCompacted = 0x10
+// The fields of keys.Meta that hold the compacted revision, and the first one from
+// which all changes are known.
+const (
+	metaCompacted = 0x10
+	metaWatchable = 0x11
+)
 
 var errMalformed = errors.New("mvcc: malformed record")
 

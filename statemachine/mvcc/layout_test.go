@@ -35,7 +35,8 @@ func goldenRecords() []struct {
 		{"revision: third change, delete", revisionKey(7, 9, 2),
 			change{kind: logv1.KVEvent_TYPE_DELETE, previous: 300, key: []byte("k")}.encode(nil)},
 		{"lease key", leaseKey(7, -5, []byte("k")), []byte{}},
-		{"compacted to 300", compactedKey(7), encodeCompacted(300)},
+		{"compacted to 300", compactedKey(7), encodeRevision(300)},
+		{"all changes are known from 301 on", watchableKey(7), encodeRevision(301)},
 	}
 }
 

@@ -284,6 +284,8 @@ func (w *world) read(s Snapshot) {
 	}
 	w.same(fmt.Sprintf("range %v", q), w.model.rangeOf(q), got)
 
+	w.export(s, q)
+
 	// Without the count, nothing else changes.
 	uncounted := q.CloneVT()
 	uncounted.Uncounted = true
@@ -320,6 +322,32 @@ func (w *world) read(s Snapshot) {
 		}
 	}
 	w.same("lease keys", attached, s.LeaseKeys(lease))
+}
+
+// export reads the same keys page by page. Guarantee I7: each once, in order, as they
+// were at one revision.
+func (w *world) export(s Snapshot, of *logv1.Range) {
+	w.t.Helper()
+	if len(of.RangeEnd) == 0 {
+		return
+	}
+	want := w.model.rangeOf(&logv1.Range{Key: of.Key, RangeEnd: of.RangeEnd, Revision: of.Revision})
+	q := &logv1.ExportKeys{
+		Key: of.Key, RangeEnd: of.RangeEnd, Revision: of.Revision,
+		Limit: int32(1 + w.rng.IntN(4)), LimitBytes: int32(1 + w.rng.IntN(12)),
+	}
+	var got []*logv1.KeyValue
+	for more := true; more; {
+		page, refusal := s.Export(q, w.model.last().number)
+		if refusal != nil || len(page.Kvs) > int(q.Limit) || page.More && len(page.Kvs) == 0 {
+			w.t.Fatalf("export %v: %v, %v", q, page, refusal)
+		}
+		got = append(got, page.Kvs...)
+		if more = page.More; more {
+			q.Key = append(bytes.Clone(got[len(got)-1].Key), 0)
+		}
+	}
+	w.same(fmt.Sprintf("export %v", of), want.Kvs, got)
 }
 
 func (w *world) same(what string, want, got any) {

@@ -47,11 +47,7 @@ func (s Snapshot) Compacted() int64 {
 	if record == nil {
 		return -1
 	}
-	f := fields{rest: record}
-	f.format()
-	revision := f.uvarint()
-	check(f.err)
-	return revision
+	return mustRevision(record)
 }
 
 // LeaseKeys returns the keys that are attached to a lease, in order.
@@ -91,7 +87,20 @@ func compactedKey(ns keys.Namespace) []byte {
 	return keys.U8(keys.Prefix(ns, keys.Meta), metaCompacted)
 }
 
-func encodeCompacted(revision int64) []byte {
+func watchableKey(ns keys.Namespace) []byte {
+	return keys.U8(keys.Prefix(ns, keys.Meta), metaWatchable)
+}
+
+// mustRevision reads a record of keys.Meta.
+func mustRevision(record []byte) int64 {
+	f := fields{rest: record}
+	f.format()
+	revision := f.uvarint()
+	check(f.err)
+	return revision
+}
+
+func encodeRevision(revision int64) []byte {
 	return binary.AppendUvarint([]byte{formatV1}, uint64(revision))
 }
 

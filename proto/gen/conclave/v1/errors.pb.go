@@ -72,6 +72,11 @@ const (
 	ErrorReason_ERROR_REASON_STALE_REQUEST    ErrorReason = 32
 	ErrorReason_ERROR_REASON_TOO_MANY         ErrorReason = 33
 	ErrorReason_ERROR_REASON_TICKET_NOT_FOUND ErrorReason = 34
+	// A copy begins in a namespace that has keys of its own.
+	ErrorReason_ERROR_REASON_NAMESPACE_NOT_EMPTY ErrorReason = 35
+	// The namespace is not what the import takes it for, e.g. because somebody else
+	// writes to it. revision is the current one.
+	ErrorReason_ERROR_REASON_IMPORT_CONFLICT ErrorReason = 36
 	// Nothing happened; retry. No quorum is there to decide.
 	ErrorReason_ERROR_REASON_NO_QUORUM ErrorReason = 40
 	// Nothing happened; retry after retry_after.
@@ -123,6 +128,8 @@ var (
 		32: "ERROR_REASON_STALE_REQUEST",
 		33: "ERROR_REASON_TOO_MANY",
 		34: "ERROR_REASON_TICKET_NOT_FOUND",
+		35: "ERROR_REASON_NAMESPACE_NOT_EMPTY",
+		36: "ERROR_REASON_IMPORT_CONFLICT",
 		40: "ERROR_REASON_NO_QUORUM",
 		41: "ERROR_REASON_OVERLOADED",
 		42: "ERROR_REASON_SHUTTING_DOWN",
@@ -166,6 +173,8 @@ var (
 		"ERROR_REASON_STALE_REQUEST":       32,
 		"ERROR_REASON_TOO_MANY":            33,
 		"ERROR_REASON_TICKET_NOT_FOUND":    34,
+		"ERROR_REASON_NAMESPACE_NOT_EMPTY": 35,
+		"ERROR_REASON_IMPORT_CONFLICT":     36,
 		"ERROR_REASON_NO_QUORUM":           40,
 		"ERROR_REASON_OVERLOADED":          41,
 		"ERROR_REASON_SHUTTING_DOWN":       42,
@@ -300,7 +309,7 @@ const file_conclave_v1_errors_proto_rawDesc = "" +
 	"\x06holder\x18\x04 \x01(\v2\x11.conclave.v1.CardR\x06holder\x12:\n" +
 	"\vretry_after\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\n" +
 	"retryAfter\x12\x16\n" +
-	"\x06leader\x18\x06 \x01(\tR\x06leader*\x99\n" +
+	"\x06leader\x18\x06 \x01(\tR\x06leader*\xe1\n" +
 	"\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12!\n" +
@@ -338,7 +347,9 @@ const file_conclave_v1_errors_proto_rawDesc = "" +
 	"\x1dERROR_REASON_MEMBER_NOT_FOUND\x10\x1f\x12\x1e\n" +
 	"\x1aERROR_REASON_STALE_REQUEST\x10 \x12\x19\n" +
 	"\x15ERROR_REASON_TOO_MANY\x10!\x12!\n" +
-	"\x1dERROR_REASON_TICKET_NOT_FOUND\x10\"\x12\x1a\n" +
+	"\x1dERROR_REASON_TICKET_NOT_FOUND\x10\"\x12$\n" +
+	" ERROR_REASON_NAMESPACE_NOT_EMPTY\x10#\x12 \n" +
+	"\x1cERROR_REASON_IMPORT_CONFLICT\x10$\x12\x1a\n" +
 	"\x16ERROR_REASON_NO_QUORUM\x10(\x12\x1b\n" +
 	"\x17ERROR_REASON_OVERLOADED\x10)\x12\x1e\n" +
 	"\x1aERROR_REASON_SHUTTING_DOWN\x10*\x12 \n" +

@@ -1449,7 +1449,7 @@ var File_conclave_log_v1_command_proto protoreflect.FileDescriptor
 
 const file_conclave_log_v1_command_proto_rawDesc = "" +
 	"\n" +
-	"\x1dconclave/log/v1/command.proto\x12\x0fconclave.log.v1\x1a\x1econclave/log/v1/election.proto\x1a\x18conclave/log/v1/kv.proto\x1a\x1bconclave/log/v1/lease.proto\x1a\x1bconclave/log/v1/mutex.proto\x1a\x1bconclave/log/v1/queue.proto\x1a\x1econclave/log/v1/registry.proto\x1a\x1cconclave/log/v1/system.proto\x1a\x1bconclave/log/v1/types.proto\"m\n" +
+	"\x1dconclave/log/v1/command.proto\x12\x0fconclave.log.v1\x1a\x1econclave/log/v1/election.proto\x1a\x18conclave/log/v1/kv.proto\x1a\x1bconclave/log/v1/lease.proto\x1a\x1bconclave/log/v1/mutex.proto\x1a\x1bconclave/log/v1/queue.proto\x1a\x1econclave/log/v1/registry.proto\x1a\x1cconclave/log/v1/system.proto\x1a\x1econclave/log/v1/transfer.proto\x1a\x1bconclave/log/v1/types.proto\"m\n" +
 	"\x06Header\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x19\n" +
 	"\bclock_ms\x18\x02 \x01(\x03R\aclockMs\x12\x17\n" +
@@ -1748,6 +1748,7 @@ func file_conclave_log_v1_command_proto_init() {
 	file_conclave_log_v1_queue_proto_init()
 	file_conclave_log_v1_registry_proto_init()
 	file_conclave_log_v1_system_proto_init()
+	file_conclave_log_v1_transfer_proto_init()
 	file_conclave_log_v1_types_proto_init()
 	file_conclave_log_v1_command_proto_msgTypes[1].OneofWrappers = []any{
 		(*Command_Put)(nil),

@@ -287,7 +287,7 @@ func (x KVEvent_Type) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use KVEvent_Type.Descriptor instead.
 func (KVEvent_Type) EnumDescriptor() ([]byte, []int) {
-	return file_conclave_log_v1_kv_proto_rawDescGZIP(), []int{22, 0}
+	return file_conclave_log_v1_kv_proto_rawDescGZIP(), []int{20, 0}
 }
 
 // KeyValue is one version of a key.
@@ -1758,149 +1758,6 @@ func (x *CompactResult) GetRemovedVersions() int64 {
 	return 0
 }
 
-// ImportKeys puts keys as another store has them: with its revisions, versions
-// and leases. It moves the namespace's revision to that of the other store.
-type ImportKeys struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The namespace must be at this revision, so that nobody else has written
-	// meanwhile and a part that comes again is told from the next one.
-	ExpectedRevision int64 `protobuf:"varint,1,opt,name=expected_revision,json=expectedRevision,proto3" json:"expected_revision,omitempty"`
-	// What the namespace's revision is afterwards; never less than before.
-	Revision int64 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
-	// A part of a copy of everything at the revision; there is no history before
-	// it. Else the changes of one revision that follows.
-	Base          bool          `protobuf:"varint,3,opt,name=base,proto3" json:"base,omitempty"`
-	Puts          []*KeyValue   `protobuf:"bytes,4,rep,name=puts,proto3" json:"puts,omitempty"`
-	Deletes       [][]byte      `protobuf:"bytes,5,rep,name=deletes,proto3" json:"deletes,omitempty"`
-	Leases        []*GrantLease `protobuf:"bytes,6,rep,name=leases,proto3" json:"leases,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ImportKeys) Reset() {
-	*x = ImportKeys{}
-	mi := &file_conclave_log_v1_kv_proto_msgTypes[18]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ImportKeys) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ImportKeys) ProtoMessage() {}
-
-func (x *ImportKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_conclave_log_v1_kv_proto_msgTypes[18]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ImportKeys.ProtoReflect.Descriptor instead.
-func (*ImportKeys) Descriptor() ([]byte, []int) {
-	return file_conclave_log_v1_kv_proto_rawDescGZIP(), []int{18}
-}
-
-func (x *ImportKeys) GetExpectedRevision() int64 {
-	if x != nil {
-		return x.ExpectedRevision
-	}
-	return 0
-}
-
-func (x *ImportKeys) GetRevision() int64 {
-	if x != nil {
-		return x.Revision
-	}
-	return 0
-}
-
-func (x *ImportKeys) GetBase() bool {
-	if x != nil {
-		return x.Base
-	}
-	return false
-}
-
-func (x *ImportKeys) GetPuts() []*KeyValue {
-	if x != nil {
-		return x.Puts
-	}
-	return nil
-}
-
-func (x *ImportKeys) GetDeletes() [][]byte {
-	if x != nil {
-		return x.Deletes
-	}
-	return nil
-}
-
-func (x *ImportKeys) GetLeases() []*GrantLease {
-	if x != nil {
-		return x.Leases
-	}
-	return nil
-}
-
-type ImportKeysResult struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Put           int64                  `protobuf:"varint,1,opt,name=put,proto3" json:"put,omitempty"`
-	Deleted       int64                  `protobuf:"varint,2,opt,name=deleted,proto3" json:"deleted,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ImportKeysResult) Reset() {
-	*x = ImportKeysResult{}
-	mi := &file_conclave_log_v1_kv_proto_msgTypes[19]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ImportKeysResult) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ImportKeysResult) ProtoMessage() {}
-
-func (x *ImportKeysResult) ProtoReflect() protoreflect.Message {
-	mi := &file_conclave_log_v1_kv_proto_msgTypes[19]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ImportKeysResult.ProtoReflect.Descriptor instead.
-func (*ImportKeysResult) Descriptor() ([]byte, []int) {
-	return file_conclave_log_v1_kv_proto_rawDescGZIP(), []int{19}
-}
-
-func (x *ImportKeysResult) GetPut() int64 {
-	if x != nil {
-		return x.Put
-	}
-	return 0
-}
-
-func (x *ImportKeysResult) GetDeleted() int64 {
-	if x != nil {
-		return x.Deleted
-	}
-	return 0
-}
-
 // HashKeys is a query for a hash of the keys and their history as they were at
 // a revision. It is the same on all replicas that have compacted to the same
 // one.
@@ -1914,7 +1771,7 @@ type HashKeys struct {
 
 func (x *HashKeys) Reset() {
 	*x = HashKeys{}
-	mi := &file_conclave_log_v1_kv_proto_msgTypes[20]
+	mi := &file_conclave_log_v1_kv_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1926,7 +1783,7 @@ func (x *HashKeys) String() string {
 func (*HashKeys) ProtoMessage() {}
 
 func (x *HashKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_conclave_log_v1_kv_proto_msgTypes[20]
+	mi := &file_conclave_log_v1_kv_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1939,7 +1796,7 @@ func (x *HashKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HashKeys.ProtoReflect.Descriptor instead.
 func (*HashKeys) Descriptor() ([]byte, []int) {
-	return file_conclave_log_v1_kv_proto_rawDescGZIP(), []int{20}
+	return file_conclave_log_v1_kv_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *HashKeys) GetRevision() int64 {
@@ -1962,7 +1819,7 @@ type HashKeysResult struct {
 
 func (x *HashKeysResult) Reset() {
 	*x = HashKeysResult{}
-	mi := &file_conclave_log_v1_kv_proto_msgTypes[21]
+	mi := &file_conclave_log_v1_kv_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1974,7 +1831,7 @@ func (x *HashKeysResult) String() string {
 func (*HashKeysResult) ProtoMessage() {}
 
 func (x *HashKeysResult) ProtoReflect() protoreflect.Message {
-	mi := &file_conclave_log_v1_kv_proto_msgTypes[21]
+	mi := &file_conclave_log_v1_kv_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1987,7 +1844,7 @@ func (x *HashKeysResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HashKeysResult.ProtoReflect.Descriptor instead.
 func (*HashKeysResult) Descriptor() ([]byte, []int) {
-	return file_conclave_log_v1_kv_proto_rawDescGZIP(), []int{21}
+	return file_conclave_log_v1_kv_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *HashKeysResult) GetHash() uint32 {
@@ -2025,7 +1882,7 @@ type KVEvent struct {
 
 func (x *KVEvent) Reset() {
 	*x = KVEvent{}
-	mi := &file_conclave_log_v1_kv_proto_msgTypes[22]
+	mi := &file_conclave_log_v1_kv_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2037,7 +1894,7 @@ func (x *KVEvent) String() string {
 func (*KVEvent) ProtoMessage() {}
 
 func (x *KVEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_conclave_log_v1_kv_proto_msgTypes[22]
+	mi := &file_conclave_log_v1_kv_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2050,7 +1907,7 @@ func (x *KVEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KVEvent.ProtoReflect.Descriptor instead.
 func (*KVEvent) Descriptor() ([]byte, []int) {
-	return file_conclave_log_v1_kv_proto_rawDescGZIP(), []int{22}
+	return file_conclave_log_v1_kv_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *KVEvent) GetType() KVEvent_Type {
@@ -2078,7 +1935,7 @@ var File_conclave_log_v1_kv_proto protoreflect.FileDescriptor
 
 const file_conclave_log_v1_kv_proto_rawDesc = "" +
 	"\n" +
-	"\x18conclave/log/v1/kv.proto\x12\x0fconclave.log.v1\x1a\x1bconclave/log/v1/lease.proto\x1a\x1bconclave/log/v1/queue.proto\"\xb3\x01\n" +
+	"\x18conclave/log/v1/kv.proto\x12\x0fconclave.log.v1\x1a\x1bconclave/log/v1/queue.proto\"\xb3\x01\n" +
 	"\bKeyValue\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12'\n" +
 	"\x0fcreate_revision\x18\x02 \x01(\x03R\x0ecreateRevision\x12!\n" +
@@ -2182,18 +2039,7 @@ const file_conclave_log_v1_kv_proto_rawDesc = "" +
 	"\aCompact\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\":\n" +
 	"\rCompactResult\x12)\n" +
-	"\x10removed_versions\x18\x01 \x01(\x03R\x0fremovedVersions\"\xe7\x01\n" +
-	"\n" +
-	"ImportKeys\x12+\n" +
-	"\x11expected_revision\x18\x01 \x01(\x03R\x10expectedRevision\x12\x1a\n" +
-	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x12\n" +
-	"\x04base\x18\x03 \x01(\bR\x04base\x12-\n" +
-	"\x04puts\x18\x04 \x03(\v2\x19.conclave.log.v1.KeyValueR\x04puts\x12\x18\n" +
-	"\adeletes\x18\x05 \x03(\fR\adeletes\x123\n" +
-	"\x06leases\x18\x06 \x03(\v2\x1b.conclave.log.v1.GrantLeaseR\x06leases\">\n" +
-	"\x10ImportKeysResult\x12\x10\n" +
-	"\x03put\x18\x01 \x01(\x03R\x03put\x12\x18\n" +
-	"\adeleted\x18\x02 \x01(\x03R\adeleted\"&\n" +
+	"\x10removed_versions\x18\x01 \x01(\x03R\x0fremovedVersions\"&\n" +
 	"\bHashKeys\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\"o\n" +
 	"\x0eHashKeysResult\x12\x12\n" +
@@ -2248,7 +2094,7 @@ func file_conclave_log_v1_kv_proto_rawDescGZIP() []byte {
 }
 
 var file_conclave_log_v1_kv_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_conclave_log_v1_kv_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_conclave_log_v1_kv_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_conclave_log_v1_kv_proto_goTypes = []any{
 	(SortOrder)(0),            // 0: conclave.log.v1.SortOrder
 	(SortTarget)(0),           // 1: conclave.log.v1.SortTarget
@@ -2273,20 +2119,17 @@ var file_conclave_log_v1_kv_proto_goTypes = []any{
 	(*TxnOpResult)(nil),       // 20: conclave.log.v1.TxnOpResult
 	(*Compact)(nil),           // 21: conclave.log.v1.Compact
 	(*CompactResult)(nil),     // 22: conclave.log.v1.CompactResult
-	(*ImportKeys)(nil),        // 23: conclave.log.v1.ImportKeys
-	(*ImportKeysResult)(nil),  // 24: conclave.log.v1.ImportKeysResult
-	(*HashKeys)(nil),          // 25: conclave.log.v1.HashKeys
-	(*HashKeysResult)(nil),    // 26: conclave.log.v1.HashKeysResult
-	(*KVEvent)(nil),           // 27: conclave.log.v1.KVEvent
-	(*Enqueue)(nil),           // 28: conclave.log.v1.Enqueue
-	(*ClaimJobs)(nil),         // 29: conclave.log.v1.ClaimJobs
-	(*AckJob)(nil),            // 30: conclave.log.v1.AckJob
-	(*NackJob)(nil),           // 31: conclave.log.v1.NackJob
-	(*EnqueueResult)(nil),     // 32: conclave.log.v1.EnqueueResult
-	(*ClaimJobsResult)(nil),   // 33: conclave.log.v1.ClaimJobsResult
-	(*AckJobResult)(nil),      // 34: conclave.log.v1.AckJobResult
-	(*NackJobResult)(nil),     // 35: conclave.log.v1.NackJobResult
-	(*GrantLease)(nil),        // 36: conclave.log.v1.GrantLease
+	(*HashKeys)(nil),          // 23: conclave.log.v1.HashKeys
+	(*HashKeysResult)(nil),    // 24: conclave.log.v1.HashKeysResult
+	(*KVEvent)(nil),           // 25: conclave.log.v1.KVEvent
+	(*Enqueue)(nil),           // 26: conclave.log.v1.Enqueue
+	(*ClaimJobs)(nil),         // 27: conclave.log.v1.ClaimJobs
+	(*AckJob)(nil),            // 28: conclave.log.v1.AckJob
+	(*NackJob)(nil),           // 29: conclave.log.v1.NackJob
+	(*EnqueueResult)(nil),     // 30: conclave.log.v1.EnqueueResult
+	(*ClaimJobsResult)(nil),   // 31: conclave.log.v1.ClaimJobsResult
+	(*AckJobResult)(nil),      // 32: conclave.log.v1.AckJobResult
+	(*NackJobResult)(nil),     // 33: conclave.log.v1.NackJobResult
 }
 var file_conclave_log_v1_kv_proto_depIdxs = []int32{
 	5,  // 0: conclave.log.v1.PutResult.previous:type_name -> conclave.log.v1.KeyValue
@@ -2307,29 +2150,27 @@ var file_conclave_log_v1_kv_proto_depIdxs = []int32{
 	6,  // 15: conclave.log.v1.TxnOp.put:type_name -> conclave.log.v1.Put
 	8,  // 16: conclave.log.v1.TxnOp.delete_range:type_name -> conclave.log.v1.DeleteRange
 	17, // 17: conclave.log.v1.TxnOp.txn:type_name -> conclave.log.v1.Txn
-	28, // 18: conclave.log.v1.TxnOp.enqueue:type_name -> conclave.log.v1.Enqueue
-	29, // 19: conclave.log.v1.TxnOp.claim_jobs:type_name -> conclave.log.v1.ClaimJobs
-	30, // 20: conclave.log.v1.TxnOp.ack_job:type_name -> conclave.log.v1.AckJob
-	31, // 21: conclave.log.v1.TxnOp.nack_job:type_name -> conclave.log.v1.NackJob
+	26, // 18: conclave.log.v1.TxnOp.enqueue:type_name -> conclave.log.v1.Enqueue
+	27, // 19: conclave.log.v1.TxnOp.claim_jobs:type_name -> conclave.log.v1.ClaimJobs
+	28, // 20: conclave.log.v1.TxnOp.ack_job:type_name -> conclave.log.v1.AckJob
+	29, // 21: conclave.log.v1.TxnOp.nack_job:type_name -> conclave.log.v1.NackJob
 	20, // 22: conclave.log.v1.TxnResult.results:type_name -> conclave.log.v1.TxnOpResult
 	11, // 23: conclave.log.v1.TxnOpResult.range:type_name -> conclave.log.v1.RangeResult
 	7,  // 24: conclave.log.v1.TxnOpResult.put:type_name -> conclave.log.v1.PutResult
 	9,  // 25: conclave.log.v1.TxnOpResult.delete_range:type_name -> conclave.log.v1.DeleteRangeResult
 	19, // 26: conclave.log.v1.TxnOpResult.txn:type_name -> conclave.log.v1.TxnResult
-	32, // 27: conclave.log.v1.TxnOpResult.enqueue:type_name -> conclave.log.v1.EnqueueResult
-	33, // 28: conclave.log.v1.TxnOpResult.claim_jobs:type_name -> conclave.log.v1.ClaimJobsResult
-	34, // 29: conclave.log.v1.TxnOpResult.ack_job:type_name -> conclave.log.v1.AckJobResult
-	35, // 30: conclave.log.v1.TxnOpResult.nack_job:type_name -> conclave.log.v1.NackJobResult
-	5,  // 31: conclave.log.v1.ImportKeys.puts:type_name -> conclave.log.v1.KeyValue
-	36, // 32: conclave.log.v1.ImportKeys.leases:type_name -> conclave.log.v1.GrantLease
-	4,  // 33: conclave.log.v1.KVEvent.type:type_name -> conclave.log.v1.KVEvent.Type
-	5,  // 34: conclave.log.v1.KVEvent.kv:type_name -> conclave.log.v1.KeyValue
-	5,  // 35: conclave.log.v1.KVEvent.previous:type_name -> conclave.log.v1.KeyValue
-	36, // [36:36] is the sub-list for method output_type
-	36, // [36:36] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	30, // 27: conclave.log.v1.TxnOpResult.enqueue:type_name -> conclave.log.v1.EnqueueResult
+	31, // 28: conclave.log.v1.TxnOpResult.claim_jobs:type_name -> conclave.log.v1.ClaimJobsResult
+	32, // 29: conclave.log.v1.TxnOpResult.ack_job:type_name -> conclave.log.v1.AckJobResult
+	33, // 30: conclave.log.v1.TxnOpResult.nack_job:type_name -> conclave.log.v1.NackJobResult
+	4,  // 31: conclave.log.v1.KVEvent.type:type_name -> conclave.log.v1.KVEvent.Type
+	5,  // 32: conclave.log.v1.KVEvent.kv:type_name -> conclave.log.v1.KeyValue
+	5,  // 33: conclave.log.v1.KVEvent.previous:type_name -> conclave.log.v1.KeyValue
+	34, // [34:34] is the sub-list for method output_type
+	34, // [34:34] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_conclave_log_v1_kv_proto_init() }
@@ -2337,7 +2178,6 @@ func file_conclave_log_v1_kv_proto_init() {
 	if File_conclave_log_v1_kv_proto != nil {
 		return
 	}
-	file_conclave_log_v1_lease_proto_init()
 	file_conclave_log_v1_queue_proto_init()
 	file_conclave_log_v1_kv_proto_msgTypes[8].OneofWrappers = []any{
 		(*Guard_Mutex)(nil),
@@ -2370,7 +2210,7 @@ func file_conclave_log_v1_kv_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_conclave_log_v1_kv_proto_rawDesc), len(file_conclave_log_v1_kv_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   23,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

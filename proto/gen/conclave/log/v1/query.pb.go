@@ -98,6 +98,8 @@ type Query struct {
 	//	*Query_ListNamespaces
 	//	*Query_GetStatus
 	//	*Query_GetTicket
+	//	*Query_GetImport
+	//	*Query_ExportKeys
 	Body          isQuery_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -318,6 +320,24 @@ func (x *Query) GetGetTicket() *GetTicket {
 	return nil
 }
 
+func (x *Query) GetGetImport() *GetImport {
+	if x != nil {
+		if x, ok := x.Body.(*Query_GetImport); ok {
+			return x.GetImport
+		}
+	}
+	return nil
+}
+
+func (x *Query) GetExportKeys() *ExportKeys {
+	if x != nil {
+		if x, ok := x.Body.(*Query_ExportKeys); ok {
+			return x.ExportKeys
+		}
+	}
+	return nil
+}
+
 type isQuery_Body interface {
 	isQuery_Body()
 }
@@ -399,6 +419,14 @@ type Query_GetTicket struct {
 	GetTicket *GetTicket `protobuf:"bytes,80,opt,name=get_ticket,json=getTicket,proto3,oneof"`
 }
 
+type Query_GetImport struct {
+	GetImport *GetImport `protobuf:"bytes,90,opt,name=get_import,json=getImport,proto3,oneof"`
+}
+
+type Query_ExportKeys struct {
+	ExportKeys *ExportKeys `protobuf:"bytes,91,opt,name=export_keys,json=exportKeys,proto3,oneof"`
+}
+
 func (*Query_Range) isQuery_Body() {}
 
 func (*Query_ReadTxn) isQuery_Body() {}
@@ -437,6 +465,10 @@ func (*Query_GetStatus) isQuery_Body() {}
 
 func (*Query_GetTicket) isQuery_Body() {}
 
+func (*Query_GetImport) isQuery_Body() {}
+
+func (*Query_ExportKeys) isQuery_Body() {}
+
 // Answer is a query's result.
 type Answer struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -464,6 +496,8 @@ type Answer struct {
 	//	*Answer_ListNamespaces
 	//	*Answer_GetStatus
 	//	*Answer_GetTicket
+	//	*Answer_GetImport
+	//	*Answer_ExportKeys
 	Body          isAnswer_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -691,6 +725,24 @@ func (x *Answer) GetGetTicket() *TicketEvent {
 	return nil
 }
 
+func (x *Answer) GetGetImport() *GetImportResult {
+	if x != nil {
+		if x, ok := x.Body.(*Answer_GetImport); ok {
+			return x.GetImport
+		}
+	}
+	return nil
+}
+
+func (x *Answer) GetExportKeys() *ExportKeysResult {
+	if x != nil {
+		if x, ok := x.Body.(*Answer_ExportKeys); ok {
+			return x.ExportKeys
+		}
+	}
+	return nil
+}
+
 type isAnswer_Body interface {
 	isAnswer_Body()
 }
@@ -771,6 +823,14 @@ type Answer_GetTicket struct {
 	GetTicket *TicketEvent `protobuf:"bytes,80,opt,name=get_ticket,json=getTicket,proto3,oneof"`
 }
 
+type Answer_GetImport struct {
+	GetImport *GetImportResult `protobuf:"bytes,90,opt,name=get_import,json=getImport,proto3,oneof"`
+}
+
+type Answer_ExportKeys struct {
+	ExportKeys *ExportKeysResult `protobuf:"bytes,91,opt,name=export_keys,json=exportKeys,proto3,oneof"`
+}
+
 func (*Answer_Range) isAnswer_Body() {}
 
 func (*Answer_ReadTxn) isAnswer_Body() {}
@@ -808,6 +868,10 @@ func (*Answer_ListNamespaces) isAnswer_Body() {}
 func (*Answer_GetStatus) isAnswer_Body() {}
 
 func (*Answer_GetTicket) isAnswer_Body() {}
+
+func (*Answer_GetImport) isAnswer_Body() {}
+
+func (*Answer_ExportKeys) isAnswer_Body() {}
 
 // GetTicket asks how a wait stands. The outcome of an ended wait is kept for
 // one minute of log clock, and for a grant as long as it is held.
@@ -1529,7 +1593,8 @@ var File_conclave_log_v1_query_proto protoreflect.FileDescriptor
 
 const file_conclave_log_v1_query_proto_rawDesc = "" +
 	"\n" +
-	"\x1bconclave/log/v1/query.proto\x12\x0fconclave.log.v1\x1a\x1econclave/log/v1/election.proto\x1a\x18conclave/log/v1/kv.proto\x1a\x1bconclave/log/v1/lease.proto\x1a\x1bconclave/log/v1/mutex.proto\x1a\x1bconclave/log/v1/queue.proto\x1a\x1econclave/log/v1/registry.proto\x1a\x1cconclave/log/v1/system.proto\x1a\x1bconclave/log/v1/types.proto\"\xcc\t\n" +
+	"\x1bconclave/log/v1/query.proto\x12\x0fconclave.log.v1\x1a\x1econclave/log/v1/election.proto\x1a\x18conclave/log/v1/kv.proto\x1a\x1bconclave/log/v1/lease.proto\x1a\x1bconclave/log/v1/mutex.proto\x1a\x1bconclave/log/v1/queue.proto\x1a\x1econclave/log/v1/registry.proto\x1a\x1cconclave/log/v1/system.proto\x1a\x1econclave/log/v1/transfer.proto\x1a\x1bconclave/log/v1/types.proto\"\xc9\n" +
+	"\n" +
 	"\x05Query\x12!\n" +
 	"\fnamespace_id\x18\x01 \x01(\rR\vnamespaceId\x12.\n" +
 	"\x05range\x18\n" +
@@ -1556,9 +1621,12 @@ const file_conclave_log_v1_query_proto_rawDesc = "" +
 	"\n" +
 	"get_status\x18H \x01(\v2\x1a.conclave.log.v1.GetStatusH\x00R\tgetStatus\x12;\n" +
 	"\n" +
-	"get_ticket\x18P \x01(\v2\x1a.conclave.log.v1.GetTicketH\x00R\tgetTicketB\x06\n" +
-	"\x04body\"\xe8\n" +
+	"get_ticket\x18P \x01(\v2\x1a.conclave.log.v1.GetTicketH\x00R\tgetTicket\x12;\n" +
 	"\n" +
+	"get_import\x18Z \x01(\v2\x1a.conclave.log.v1.GetImportH\x00R\tgetImport\x12>\n" +
+	"\vexport_keys\x18[ \x01(\v2\x1b.conclave.log.v1.ExportKeysH\x00R\n" +
+	"exportKeysB\x06\n" +
+	"\x04body\"\xf1\v\n" +
 	"\x06Answer\x122\n" +
 	"\arefusal\x18\x01 \x01(\v2\x18.conclave.log.v1.RefusalR\arefusal\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x124\n" +
@@ -1586,7 +1654,11 @@ const file_conclave_log_v1_query_proto_rawDesc = "" +
 	"\n" +
 	"get_status\x18H \x01(\v2 .conclave.log.v1.GetStatusResultH\x00R\tgetStatus\x12=\n" +
 	"\n" +
-	"get_ticket\x18P \x01(\v2\x1c.conclave.log.v1.TicketEventH\x00R\tgetTicketB\x06\n" +
+	"get_ticket\x18P \x01(\v2\x1c.conclave.log.v1.TicketEventH\x00R\tgetTicket\x12A\n" +
+	"\n" +
+	"get_import\x18Z \x01(\v2 .conclave.log.v1.GetImportResultH\x00R\tgetImport\x12D\n" +
+	"\vexport_keys\x18[ \x01(\v2!.conclave.log.v1.ExportKeysResultH\x00R\n" +
+	"exportKeysB\x06\n" +
 	"\x04body\"#\n" +
 	"\tGetTicket\x12\x16\n" +
 	"\x06ticket\x18\x01 \x01(\x03R\x06ticket\"\xbe\x01\n" +
@@ -1693,33 +1765,37 @@ var file_conclave_log_v1_query_proto_goTypes = []any{
 	(*ListNodes)(nil),            // 27: conclave.log.v1.ListNodes
 	(*ListNamespaces)(nil),       // 28: conclave.log.v1.ListNamespaces
 	(*GetStatus)(nil),            // 29: conclave.log.v1.GetStatus
-	(*Refusal)(nil),              // 30: conclave.log.v1.Refusal
-	(*RangeResult)(nil),          // 31: conclave.log.v1.RangeResult
-	(*TxnResult)(nil),            // 32: conclave.log.v1.TxnResult
-	(*HashKeysResult)(nil),       // 33: conclave.log.v1.HashKeysResult
-	(*GetLeaseResult)(nil),       // 34: conclave.log.v1.GetLeaseResult
-	(*ListLeasesResult)(nil),     // 35: conclave.log.v1.ListLeasesResult
-	(*GetMutexResult)(nil),       // 36: conclave.log.v1.GetMutexResult
-	(*ListMutexesResult)(nil),    // 37: conclave.log.v1.ListMutexesResult
-	(*GetElectionResult)(nil),    // 38: conclave.log.v1.GetElectionResult
-	(*ListElectionsResult)(nil),  // 39: conclave.log.v1.ListElectionsResult
-	(*GetJobResult)(nil),         // 40: conclave.log.v1.GetJobResult
-	(*PeekJobsResult)(nil),       // 41: conclave.log.v1.PeekJobsResult
-	(*GetQueueResult)(nil),       // 42: conclave.log.v1.GetQueueResult
-	(*ListQueuesResult)(nil),     // 43: conclave.log.v1.ListQueuesResult
-	(*ListInstancesResult)(nil),  // 44: conclave.log.v1.ListInstancesResult
-	(*ListServicesResult)(nil),   // 45: conclave.log.v1.ListServicesResult
-	(*ListNodesResult)(nil),      // 46: conclave.log.v1.ListNodesResult
-	(*ListNamespacesResult)(nil), // 47: conclave.log.v1.ListNamespacesResult
-	(*GetStatusResult)(nil),      // 48: conclave.log.v1.GetStatusResult
-	(TicketOutcome)(0),           // 49: conclave.log.v1.TicketOutcome
-	(*ClaimedJob)(nil),           // 50: conclave.log.v1.ClaimedJob
-	(*KVEvent)(nil),              // 51: conclave.log.v1.KVEvent
-	(*Leader)(nil),               // 52: conclave.log.v1.Leader
-	(*Instance)(nil),             // 53: conclave.log.v1.Instance
-	(*MutexHold)(nil),            // 54: conclave.log.v1.MutexHold
-	(*Namespace)(nil),            // 55: conclave.log.v1.Namespace
-	(*Node)(nil),                 // 56: conclave.log.v1.Node
+	(*GetImport)(nil),            // 30: conclave.log.v1.GetImport
+	(*ExportKeys)(nil),           // 31: conclave.log.v1.ExportKeys
+	(*Refusal)(nil),              // 32: conclave.log.v1.Refusal
+	(*RangeResult)(nil),          // 33: conclave.log.v1.RangeResult
+	(*TxnResult)(nil),            // 34: conclave.log.v1.TxnResult
+	(*HashKeysResult)(nil),       // 35: conclave.log.v1.HashKeysResult
+	(*GetLeaseResult)(nil),       // 36: conclave.log.v1.GetLeaseResult
+	(*ListLeasesResult)(nil),     // 37: conclave.log.v1.ListLeasesResult
+	(*GetMutexResult)(nil),       // 38: conclave.log.v1.GetMutexResult
+	(*ListMutexesResult)(nil),    // 39: conclave.log.v1.ListMutexesResult
+	(*GetElectionResult)(nil),    // 40: conclave.log.v1.GetElectionResult
+	(*ListElectionsResult)(nil),  // 41: conclave.log.v1.ListElectionsResult
+	(*GetJobResult)(nil),         // 42: conclave.log.v1.GetJobResult
+	(*PeekJobsResult)(nil),       // 43: conclave.log.v1.PeekJobsResult
+	(*GetQueueResult)(nil),       // 44: conclave.log.v1.GetQueueResult
+	(*ListQueuesResult)(nil),     // 45: conclave.log.v1.ListQueuesResult
+	(*ListInstancesResult)(nil),  // 46: conclave.log.v1.ListInstancesResult
+	(*ListServicesResult)(nil),   // 47: conclave.log.v1.ListServicesResult
+	(*ListNodesResult)(nil),      // 48: conclave.log.v1.ListNodesResult
+	(*ListNamespacesResult)(nil), // 49: conclave.log.v1.ListNamespacesResult
+	(*GetStatusResult)(nil),      // 50: conclave.log.v1.GetStatusResult
+	(*GetImportResult)(nil),      // 51: conclave.log.v1.GetImportResult
+	(*ExportKeysResult)(nil),     // 52: conclave.log.v1.ExportKeysResult
+	(TicketOutcome)(0),           // 53: conclave.log.v1.TicketOutcome
+	(*ClaimedJob)(nil),           // 54: conclave.log.v1.ClaimedJob
+	(*KVEvent)(nil),              // 55: conclave.log.v1.KVEvent
+	(*Leader)(nil),               // 56: conclave.log.v1.Leader
+	(*Instance)(nil),             // 57: conclave.log.v1.Instance
+	(*MutexHold)(nil),            // 58: conclave.log.v1.MutexHold
+	(*Namespace)(nil),            // 59: conclave.log.v1.Namespace
+	(*Node)(nil),                 // 60: conclave.log.v1.Node
 }
 var file_conclave_log_v1_query_proto_depIdxs = []int32{
 	12, // 0: conclave.log.v1.Query.range:type_name -> conclave.log.v1.Range
@@ -1741,47 +1817,51 @@ var file_conclave_log_v1_query_proto_depIdxs = []int32{
 	28, // 16: conclave.log.v1.Query.list_namespaces:type_name -> conclave.log.v1.ListNamespaces
 	29, // 17: conclave.log.v1.Query.get_status:type_name -> conclave.log.v1.GetStatus
 	3,  // 18: conclave.log.v1.Query.get_ticket:type_name -> conclave.log.v1.GetTicket
-	30, // 19: conclave.log.v1.Answer.refusal:type_name -> conclave.log.v1.Refusal
-	31, // 20: conclave.log.v1.Answer.range:type_name -> conclave.log.v1.RangeResult
-	32, // 21: conclave.log.v1.Answer.read_txn:type_name -> conclave.log.v1.TxnResult
-	33, // 22: conclave.log.v1.Answer.hash_keys:type_name -> conclave.log.v1.HashKeysResult
-	34, // 23: conclave.log.v1.Answer.get_lease:type_name -> conclave.log.v1.GetLeaseResult
-	35, // 24: conclave.log.v1.Answer.list_leases:type_name -> conclave.log.v1.ListLeasesResult
-	36, // 25: conclave.log.v1.Answer.get_mutex:type_name -> conclave.log.v1.GetMutexResult
-	37, // 26: conclave.log.v1.Answer.list_mutexes:type_name -> conclave.log.v1.ListMutexesResult
-	38, // 27: conclave.log.v1.Answer.get_election:type_name -> conclave.log.v1.GetElectionResult
-	39, // 28: conclave.log.v1.Answer.list_elections:type_name -> conclave.log.v1.ListElectionsResult
-	40, // 29: conclave.log.v1.Answer.get_job:type_name -> conclave.log.v1.GetJobResult
-	41, // 30: conclave.log.v1.Answer.peek_jobs:type_name -> conclave.log.v1.PeekJobsResult
-	42, // 31: conclave.log.v1.Answer.get_queue:type_name -> conclave.log.v1.GetQueueResult
-	43, // 32: conclave.log.v1.Answer.list_queues:type_name -> conclave.log.v1.ListQueuesResult
-	44, // 33: conclave.log.v1.Answer.list_instances:type_name -> conclave.log.v1.ListInstancesResult
-	45, // 34: conclave.log.v1.Answer.list_services:type_name -> conclave.log.v1.ListServicesResult
-	46, // 35: conclave.log.v1.Answer.list_nodes:type_name -> conclave.log.v1.ListNodesResult
-	47, // 36: conclave.log.v1.Answer.list_namespaces:type_name -> conclave.log.v1.ListNamespacesResult
-	48, // 37: conclave.log.v1.Answer.get_status:type_name -> conclave.log.v1.GetStatusResult
-	4,  // 38: conclave.log.v1.Answer.get_ticket:type_name -> conclave.log.v1.TicketEvent
-	49, // 39: conclave.log.v1.TicketEvent.outcome:type_name -> conclave.log.v1.TicketOutcome
-	50, // 40: conclave.log.v1.TicketEvent.jobs:type_name -> conclave.log.v1.ClaimedJob
-	51, // 41: conclave.log.v1.Event.kv:type_name -> conclave.log.v1.KVEvent
-	4,  // 42: conclave.log.v1.Event.ticket:type_name -> conclave.log.v1.TicketEvent
-	6,  // 43: conclave.log.v1.Event.lost:type_name -> conclave.log.v1.LostEvent
-	7,  // 44: conclave.log.v1.Event.election:type_name -> conclave.log.v1.ElectionEvent
-	8,  // 45: conclave.log.v1.Event.instance:type_name -> conclave.log.v1.InstanceEvent
-	9,  // 46: conclave.log.v1.Event.lease:type_name -> conclave.log.v1.LeaseEvent
-	10, // 47: conclave.log.v1.Event.mutex:type_name -> conclave.log.v1.MutexEvent
-	11, // 48: conclave.log.v1.Event.system:type_name -> conclave.log.v1.SystemEvent
-	0,  // 49: conclave.log.v1.LostEvent.kind:type_name -> conclave.log.v1.LostEvent.Kind
-	52, // 50: conclave.log.v1.ElectionEvent.leader:type_name -> conclave.log.v1.Leader
-	53, // 51: conclave.log.v1.InstanceEvent.instance:type_name -> conclave.log.v1.Instance
-	54, // 52: conclave.log.v1.MutexEvent.hold:type_name -> conclave.log.v1.MutexHold
-	55, // 53: conclave.log.v1.SystemEvent.namespace:type_name -> conclave.log.v1.Namespace
-	56, // 54: conclave.log.v1.SystemEvent.node:type_name -> conclave.log.v1.Node
-	55, // [55:55] is the sub-list for method output_type
-	55, // [55:55] is the sub-list for method input_type
-	55, // [55:55] is the sub-list for extension type_name
-	55, // [55:55] is the sub-list for extension extendee
-	0,  // [0:55] is the sub-list for field type_name
+	30, // 19: conclave.log.v1.Query.get_import:type_name -> conclave.log.v1.GetImport
+	31, // 20: conclave.log.v1.Query.export_keys:type_name -> conclave.log.v1.ExportKeys
+	32, // 21: conclave.log.v1.Answer.refusal:type_name -> conclave.log.v1.Refusal
+	33, // 22: conclave.log.v1.Answer.range:type_name -> conclave.log.v1.RangeResult
+	34, // 23: conclave.log.v1.Answer.read_txn:type_name -> conclave.log.v1.TxnResult
+	35, // 24: conclave.log.v1.Answer.hash_keys:type_name -> conclave.log.v1.HashKeysResult
+	36, // 25: conclave.log.v1.Answer.get_lease:type_name -> conclave.log.v1.GetLeaseResult
+	37, // 26: conclave.log.v1.Answer.list_leases:type_name -> conclave.log.v1.ListLeasesResult
+	38, // 27: conclave.log.v1.Answer.get_mutex:type_name -> conclave.log.v1.GetMutexResult
+	39, // 28: conclave.log.v1.Answer.list_mutexes:type_name -> conclave.log.v1.ListMutexesResult
+	40, // 29: conclave.log.v1.Answer.get_election:type_name -> conclave.log.v1.GetElectionResult
+	41, // 30: conclave.log.v1.Answer.list_elections:type_name -> conclave.log.v1.ListElectionsResult
+	42, // 31: conclave.log.v1.Answer.get_job:type_name -> conclave.log.v1.GetJobResult
+	43, // 32: conclave.log.v1.Answer.peek_jobs:type_name -> conclave.log.v1.PeekJobsResult
+	44, // 33: conclave.log.v1.Answer.get_queue:type_name -> conclave.log.v1.GetQueueResult
+	45, // 34: conclave.log.v1.Answer.list_queues:type_name -> conclave.log.v1.ListQueuesResult
+	46, // 35: conclave.log.v1.Answer.list_instances:type_name -> conclave.log.v1.ListInstancesResult
+	47, // 36: conclave.log.v1.Answer.list_services:type_name -> conclave.log.v1.ListServicesResult
+	48, // 37: conclave.log.v1.Answer.list_nodes:type_name -> conclave.log.v1.ListNodesResult
+	49, // 38: conclave.log.v1.Answer.list_namespaces:type_name -> conclave.log.v1.ListNamespacesResult
+	50, // 39: conclave.log.v1.Answer.get_status:type_name -> conclave.log.v1.GetStatusResult
+	4,  // 40: conclave.log.v1.Answer.get_ticket:type_name -> conclave.log.v1.TicketEvent
+	51, // 41: conclave.log.v1.Answer.get_import:type_name -> conclave.log.v1.GetImportResult
+	52, // 42: conclave.log.v1.Answer.export_keys:type_name -> conclave.log.v1.ExportKeysResult
+	53, // 43: conclave.log.v1.TicketEvent.outcome:type_name -> conclave.log.v1.TicketOutcome
+	54, // 44: conclave.log.v1.TicketEvent.jobs:type_name -> conclave.log.v1.ClaimedJob
+	55, // 45: conclave.log.v1.Event.kv:type_name -> conclave.log.v1.KVEvent
+	4,  // 46: conclave.log.v1.Event.ticket:type_name -> conclave.log.v1.TicketEvent
+	6,  // 47: conclave.log.v1.Event.lost:type_name -> conclave.log.v1.LostEvent
+	7,  // 48: conclave.log.v1.Event.election:type_name -> conclave.log.v1.ElectionEvent
+	8,  // 49: conclave.log.v1.Event.instance:type_name -> conclave.log.v1.InstanceEvent
+	9,  // 50: conclave.log.v1.Event.lease:type_name -> conclave.log.v1.LeaseEvent
+	10, // 51: conclave.log.v1.Event.mutex:type_name -> conclave.log.v1.MutexEvent
+	11, // 52: conclave.log.v1.Event.system:type_name -> conclave.log.v1.SystemEvent
+	0,  // 53: conclave.log.v1.LostEvent.kind:type_name -> conclave.log.v1.LostEvent.Kind
+	56, // 54: conclave.log.v1.ElectionEvent.leader:type_name -> conclave.log.v1.Leader
+	57, // 55: conclave.log.v1.InstanceEvent.instance:type_name -> conclave.log.v1.Instance
+	58, // 56: conclave.log.v1.MutexEvent.hold:type_name -> conclave.log.v1.MutexHold
+	59, // 57: conclave.log.v1.SystemEvent.namespace:type_name -> conclave.log.v1.Namespace
+	60, // 58: conclave.log.v1.SystemEvent.node:type_name -> conclave.log.v1.Node
+	59, // [59:59] is the sub-list for method output_type
+	59, // [59:59] is the sub-list for method input_type
+	59, // [59:59] is the sub-list for extension type_name
+	59, // [59:59] is the sub-list for extension extendee
+	0,  // [0:59] is the sub-list for field type_name
 }
 
 func init() { file_conclave_log_v1_query_proto_init() }
@@ -1796,6 +1876,7 @@ func file_conclave_log_v1_query_proto_init() {
 	file_conclave_log_v1_queue_proto_init()
 	file_conclave_log_v1_registry_proto_init()
 	file_conclave_log_v1_system_proto_init()
+	file_conclave_log_v1_transfer_proto_init()
 	file_conclave_log_v1_types_proto_init()
 	file_conclave_log_v1_query_proto_msgTypes[0].OneofWrappers = []any{
 		(*Query_Range)(nil),
@@ -1817,6 +1898,8 @@ func file_conclave_log_v1_query_proto_init() {
 		(*Query_ListNamespaces)(nil),
 		(*Query_GetStatus)(nil),
 		(*Query_GetTicket)(nil),
+		(*Query_GetImport)(nil),
+		(*Query_ExportKeys)(nil),
 	}
 	file_conclave_log_v1_query_proto_msgTypes[1].OneofWrappers = []any{
 		(*Answer_Range)(nil),
@@ -1838,6 +1921,8 @@ func file_conclave_log_v1_query_proto_init() {
 		(*Answer_ListNamespaces)(nil),
 		(*Answer_GetStatus)(nil),
 		(*Answer_GetTicket)(nil),
+		(*Answer_GetImport)(nil),
+		(*Answer_ExportKeys)(nil),
 	}
 	file_conclave_log_v1_query_proto_msgTypes[4].OneofWrappers = []any{
 		(*Event_Kv)(nil),

@@ -41,8 +41,13 @@ const (
 	Reason_REASON_DUPLICATE_KEY       Reason = 13
 	Reason_REASON_TOO_MANY_OPERATIONS Reason = 14
 	Reason_REASON_GUARD_FAILED        Reason = 15
-	Reason_REASON_LEASE_NOT_FOUND     Reason = 20
-	Reason_REASON_LEASE_EXISTS        Reason = 21
+	// A copy begins where keys are that it did not bring.
+	Reason_REASON_NAMESPACE_NOT_EMPTY Reason = 16
+	// The namespace is not what an import takes it for; Refusal.revision is the
+	// current one.
+	Reason_REASON_IMPORT_CONFLICT Reason = 17
+	Reason_REASON_LEASE_NOT_FOUND Reason = 20
+	Reason_REASON_LEASE_EXISTS    Reason = 21
 	// Somebody else holds it and the caller does not wait.
 	Reason_REASON_HELD Reason = 30
 	// The caller's own session holds it already; Refusal.token is its token.
@@ -84,6 +89,8 @@ var (
 		13: "REASON_DUPLICATE_KEY",
 		14: "REASON_TOO_MANY_OPERATIONS",
 		15: "REASON_GUARD_FAILED",
+		16: "REASON_NAMESPACE_NOT_EMPTY",
+		17: "REASON_IMPORT_CONFLICT",
 		20: "REASON_LEASE_NOT_FOUND",
 		21: "REASON_LEASE_EXISTS",
 		30: "REASON_HELD",
@@ -120,6 +127,8 @@ var (
 		"REASON_DUPLICATE_KEY":       13,
 		"REASON_TOO_MANY_OPERATIONS": 14,
 		"REASON_GUARD_FAILED":        15,
+		"REASON_NAMESPACE_NOT_EMPTY": 16,
+		"REASON_IMPORT_CONFLICT":     17,
 		"REASON_LEASE_NOT_FOUND":     20,
 		"REASON_LEASE_EXISTS":        21,
 		"REASON_HELD":                30,
@@ -505,7 +514,7 @@ const file_conclave_log_v1_types_proto_rawDesc = "" +
 	"\brevision\x18\x03 \x01(\x03R\brevision\x12\x14\n" +
 	"\x05token\x18\x04 \x01(\x03R\x05token\x12-\n" +
 	"\x06holder\x18\x05 \x01(\v2\x15.conclave.log.v1.CardR\x06holder\x12$\n" +
-	"\x0eretry_after_ms\x18\x06 \x01(\x03R\fretryAfterMs*\xfd\x06\n" +
+	"\x0eretry_after_ms\x18\x06 \x01(\x03R\fretryAfterMs*\xb9\a\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12REASON_STALE_EPOCH\x10\x01\x12\x18\n" +
@@ -520,7 +529,9 @@ const file_conclave_log_v1_types_proto_rawDesc = "" +
 	"\x14REASON_KEY_NOT_FOUND\x10\f\x12\x18\n" +
 	"\x14REASON_DUPLICATE_KEY\x10\r\x12\x1e\n" +
 	"\x1aREASON_TOO_MANY_OPERATIONS\x10\x0e\x12\x17\n" +
-	"\x13REASON_GUARD_FAILED\x10\x0f\x12\x1a\n" +
+	"\x13REASON_GUARD_FAILED\x10\x0f\x12\x1e\n" +
+	"\x1aREASON_NAMESPACE_NOT_EMPTY\x10\x10\x12\x1a\n" +
+	"\x16REASON_IMPORT_CONFLICT\x10\x11\x12\x1a\n" +
 	"\x16REASON_LEASE_NOT_FOUND\x10\x14\x12\x17\n" +
 	"\x13REASON_LEASE_EXISTS\x10\x15\x12\x0f\n" +
 	"\vREASON_HELD\x10\x1e\x12\x17\n" +
