@@ -146,7 +146,7 @@ func (p procedures) find(number conclavev1.Procedure) *procedure {
 // newProcedures makes the table. A test holds that no unary call is missing.
 func newProcedures(s *core, nodes clusterHandler) procedures {
 	lease, mutex, election := leaseHandler{s}, mutexHandler{s}, electionHandler{s}
-	queue, registry, namespace := queueHandler{s}, registryHandler{s}, namespaceHandler{s}
+	queue, registry, namespace, transfer := queueHandler{s}, registryHandler{s}, namespaceHandler{s}, transferHandler{s}
 	table := map[conclavev1.Procedure]*procedure{
 		conclavev1.Procedure_PROCEDURE_KV_PUT:     changing(conclavev1connect.KVServicePutProcedure, planPut),
 		conclavev1.Procedure_PROCEDURE_KV_GET:     asking(conclavev1connect.KVServiceGetProcedure, planGet),
@@ -205,6 +205,11 @@ func newProcedures(s *core, nodes clusterHandler) procedures {
 		conclavev1.Procedure_PROCEDURE_CLUSTER_MOVE_LEADER:    calling(conclavev1connect.ClusterServiceMoveLeaderProcedure, nodes.MoveLeader),
 		conclavev1.Procedure_PROCEDURE_CLUSTER_REPLACE_MEMBER: calling(conclavev1connect.ClusterServiceReplaceMemberProcedure, nodes.ReplaceMember),
 		conclavev1.Procedure_PROCEDURE_CLUSTER_COMPARE_HASHES: calling(conclavev1connect.ClusterServiceCompareHashesProcedure, nodes.CompareHashes),
+
+		conclavev1.Procedure_PROCEDURE_TRANSFER_IMPORT_KEYS:   changing(conclavev1connect.TransferServiceImportKeysProcedure, planImportKeys),
+		conclavev1.Procedure_PROCEDURE_TRANSFER_GET_IMPORT:    calling(conclavev1connect.TransferServiceGetImportProcedure, transfer.GetImport),
+		conclavev1.Procedure_PROCEDURE_TRANSFER_EXPORT_KEYS:   asking(conclavev1connect.TransferServiceExportKeysProcedure, planExportKeys),
+		conclavev1.Procedure_PROCEDURE_TRANSFER_EXPORT_LEASES: calling(conclavev1connect.TransferServiceExportLeasesProcedure, transfer.ExportLeases),
 
 		conclavev1.Procedure_PROCEDURE_WATCH_POLL_WATCH: polling(conclavev1connect.WatchServicePollWatchProcedure, watchHandler{s}.PollWatch),
 	}

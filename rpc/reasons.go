@@ -46,6 +46,8 @@ var codes = map[conclavev1.ErrorReason]connect.Code{
 	conclavev1.ErrorReason_ERROR_REASON_STALE_REQUEST:       connect.CodeFailedPrecondition,
 	conclavev1.ErrorReason_ERROR_REASON_TOO_MANY:            connect.CodeResourceExhausted,
 	conclavev1.ErrorReason_ERROR_REASON_TICKET_NOT_FOUND:    connect.CodeNotFound,
+	conclavev1.ErrorReason_ERROR_REASON_NAMESPACE_NOT_EMPTY: connect.CodeFailedPrecondition,
+	conclavev1.ErrorReason_ERROR_REASON_IMPORT_CONFLICT:     connect.CodeAborted,
 	conclavev1.ErrorReason_ERROR_REASON_NO_QUORUM:           connect.CodeUnavailable,
 	conclavev1.ErrorReason_ERROR_REASON_OVERLOADED:          connect.CodeResourceExhausted,
 	conclavev1.ErrorReason_ERROR_REASON_SHUTTING_DOWN:       connect.CodeUnavailable,
@@ -94,6 +96,11 @@ var refusals = map[logv1.Reason]refusal{
 		"the transaction has too many operations", "split it"},
 	logv1.Reason_REASON_GUARD_FAILED: {conclavev1.ErrorReason_ERROR_REASON_GUARD_FAILED,
 		"a guard is not current, so nothing was written", "stop what depends on that hold"},
+
+	logv1.Reason_REASON_NAMESPACE_NOT_EMPTY: {conclavev1.ErrorReason_ERROR_REASON_NAMESPACE_NOT_EMPTY,
+		"the namespace has keys", "import into a fresh namespace, or delete the keys"},
+	logv1.Reason_REASON_IMPORT_CONFLICT: {conclavev1.ErrorReason_ERROR_REASON_IMPORT_CONFLICT,
+		"the namespace is not what the import takes it for", "see to it that nobody else writes, and import into a fresh namespace"},
 
 	logv1.Reason_REASON_LEASE_NOT_FOUND: {conclavev1.ErrorReason_ERROR_REASON_LEASE_NOT_FOUND,
 		"the lease does not exist or has ended", ""},

@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"connectrpc.com/connect"
@@ -23,6 +24,7 @@ var services = []string{
 	conclavev1connect.QueueServiceName,
 	conclavev1connect.RegistryServiceName,
 	conclavev1connect.NamespaceServiceName,
+	conclavev1connect.TransferServiceName,
 	conclavev1connect.ClusterServiceName,
 	conclavev1connect.PipelineServiceName,
 }
@@ -86,6 +88,7 @@ func (s *Server) mountServices(around *edge) {
 	s.mount(conclavev1connect.NewRegistryServiceHandler(registryHandler{s.core}, options...))
 	s.mount(conclavev1connect.NewNamespaceServiceHandler(namespaceHandler{s.core}, options...))
 	s.mount(conclavev1connect.NewClusterServiceHandler(s.nodes, options...))
+	s.mount(conclavev1connect.NewTransferServiceHandler(transferHandler{s.core}, append(slices.Clone(options), connect.WithReadMaxBytes(maxImportBytes))...))
 
 	pipeline := pipelineHandler{core: s.core, edge: around, procedures: newProcedures(s.core, s.nodes), upgrades: &s.upgrades}
 	path, streams := conclavev1connect.NewPipelineServiceHandler(pipeline, append(options, connect.WithCodec(wire.Codec{}))...)

@@ -21,6 +21,7 @@ func (s *services) pipelined(p *pipeline) *services {
 		NamespaceServiceClient: pipedNamespace{s.NamespaceServiceClient, p},
 		QueueServiceClient:     pipedQueue{s.QueueServiceClient, p},
 		RegistryServiceClient:  pipedRegistry{s.RegistryServiceClient, p},
+		TransferServiceClient:  pipedTransfer{s.TransferServiceClient, p},
 		WatchServiceClient:     pipedWatch{s.WatchServiceClient, p},
 
 		piped: true,
@@ -282,6 +283,27 @@ func (p pipedCluster) ReplaceMember(ctx context.Context, req *conclavev1.Replace
 
 func (p pipedCluster) CompareHashes(ctx context.Context, req *conclavev1.CompareHashesRequest) (*conclavev1.CompareHashesResponse, error) {
 	return piped(ctx, p.pipeline, conclavev1.Procedure_PROCEDURE_CLUSTER_COMPARE_HASHES, req, p.ClusterServiceClient.CompareHashes)
+}
+
+type pipedTransfer struct {
+	conclavev1connect.TransferServiceClient
+	pipeline *pipeline
+}
+
+func (p pipedTransfer) ImportKeys(ctx context.Context, req *conclavev1.ImportKeysRequest) (*conclavev1.ImportKeysResponse, error) {
+	return piped(ctx, p.pipeline, conclavev1.Procedure_PROCEDURE_TRANSFER_IMPORT_KEYS, req, p.TransferServiceClient.ImportKeys)
+}
+
+func (p pipedTransfer) GetImport(ctx context.Context, req *conclavev1.GetImportRequest) (*conclavev1.GetImportResponse, error) {
+	return piped(ctx, p.pipeline, conclavev1.Procedure_PROCEDURE_TRANSFER_GET_IMPORT, req, p.TransferServiceClient.GetImport)
+}
+
+func (p pipedTransfer) ExportKeys(ctx context.Context, req *conclavev1.ExportKeysRequest) (*conclavev1.ExportKeysResponse, error) {
+	return piped(ctx, p.pipeline, conclavev1.Procedure_PROCEDURE_TRANSFER_EXPORT_KEYS, req, p.TransferServiceClient.ExportKeys)
+}
+
+func (p pipedTransfer) ExportLeases(ctx context.Context, req *conclavev1.ExportLeasesRequest) (*conclavev1.ExportLeasesResponse, error) {
+	return piped(ctx, p.pipeline, conclavev1.Procedure_PROCEDURE_TRANSFER_EXPORT_LEASES, req, p.TransferServiceClient.ExportLeases)
 }
 
 type pipedWatch struct {

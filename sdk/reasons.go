@@ -50,6 +50,12 @@ var (
 	ErrNamespaceNotFound = sentence("no such namespace", reasonNoNamespace)
 	// ErrNamespaceExists says that the namespace exists already.
 	ErrNamespaceExists = sentence("the namespace exists", "NAMESPACE_EXISTS")
+	// ErrNamespaceNotEmpty says that a copy of another store begins where keys are
+	// that it did not bring.
+	ErrNamespaceNotEmpty = sentence("the namespace has keys", "NAMESPACE_NOT_EMPTY")
+	// ErrImportConflict says that a namespace is not what an import takes it for,
+	// because somebody else writes to it; Revision is the current one.
+	ErrImportConflict = sentence("the namespace is not what the import takes it for", "IMPORT_CONFLICT")
 	// ErrMemberNotFound says that no node has that name.
 	ErrMemberNotFound = sentence("no such member", "MEMBER_NOT_FOUND")
 )

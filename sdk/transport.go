@@ -35,6 +35,7 @@ type services struct {
 	conclavev1connect.NamespaceServiceClient
 	conclavev1connect.QueueServiceClient
 	conclavev1connect.RegistryServiceClient
+	conclavev1connect.TransferServiceClient
 	conclavev1connect.WatchServiceClient
 
 	piped   bool       // unary calls go through a pipeline
@@ -187,6 +188,7 @@ func newServices(client *http.Client, url string) *services {
 		NamespaceServiceClient: conclavev1connect.NewNamespaceServiceClient(client, url, opts...),
 		QueueServiceClient:     conclavev1connect.NewQueueServiceClient(client, url, opts...),
 		RegistryServiceClient:  conclavev1connect.NewRegistryServiceClient(client, url, opts...),
+		TransferServiceClient:  conclavev1connect.NewTransferServiceClient(client, url, opts...),
 		WatchServiceClient:     conclavev1connect.NewWatchServiceClient(client, url, opts...),
 	}
 }
