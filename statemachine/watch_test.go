@@ -306,7 +306,7 @@ func TestWatchStartsWhereItIsTold(t *testing.T) {
 	}
 }
 
-// Who watches a key that seldom changes gets the history past the changes of
+// Who watches keys that seldom change gets the history past the changes of
 // others in parts, too, so that one goroutine can serve many watchers.
 func TestHistoryOfOthersIsReadInParts(t *testing.T) {
 	r := open(t, t.TempDir())
@@ -317,7 +317,7 @@ func TestHistoryOfOthersIsReadInParts(t *testing.T) {
 		r.must(put(fmt.Sprintf("k%d", i%3), "v"))
 	}
 	r.must(put("rare", "53"))
-	w, err := r.Watch(feed.WatchRequest{Namespace: 1, Key: []byte("rare"), StartRevision: 1})
+	w, err := r.Watch(feed.WatchRequest{Namespace: 1, Key: []byte("rare"), RangeEnd: []byte("rarf"), StartRevision: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
