@@ -26,8 +26,9 @@ type Origin interface {
 	// TTL is what a lease was granted for; 0 if there is no such lease any more.
 	TTL(ctx context.Context, lease int64) (time.Duration, error)
 	// Changes tells what was changed after a revision, in order and without gaps,
-	// until ctx ends or tell fails. It fails with a CompactedError when some of that
-	// is forgotten.
+	// until ctx ends or tell fails, in this goroutine. When nothing changes it tells
+	// that about once a second. It fails with a CompactedError when some of that is
+	// forgotten.
 	Changes(ctx context.Context, after int64, tell func(News) error) error
 }
 
