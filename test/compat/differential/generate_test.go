@@ -17,8 +17,9 @@ type generator struct {
 	prevKV bool
 	// history lets watches begin thousands of revisions ago: compactions are rare.
 	history bool
-	// slots is how many leases were granted without an id.
-	slots int
+	// slots is how many leases were granted without an id, leaders how many
+	// campaigns there were.
+	slots, leaders int
 }
 
 // generate makes the script of a seed.
@@ -76,6 +77,7 @@ func (g *generator) anything() {
 		{40, g.watch},
 		{20, g.cancelWatch},
 		{8, g.progress},
+		{40, g.line},
 		{2, func() { g.addTo(operation{request: &pb.WatchRequest{}, stream: g.stream()}) }},
 	}
 	total := 0
