@@ -210,13 +210,16 @@ func (im *importing) checkKey(kv *logv1.KeyValue) *logv1.Refusal {
 func (im *importing) endLeases() {
 	for _, id := range im.cmd.GetEndedLeaseIds() {
 		term, found := loadDeadline(im.tx, id)
-		if !found || len(ownedBy(im.tx, id, 1)) > 0 || len(attachedKeys(im.tx, id)) > 0 {
+		if !found {
+			continue
+		}
+		if len(ownedBy(im.tx, id, 1)) > 0 || len(attachedKeys(im.tx, id)) > 0 {
+			im.result.KeptLeaseIds = append(im.result.KeptLeaseIds, id)
 			continue
 		}
 		im.tx.Delete(leaseTimerKey(im.tx, term.deadline, id))
 		endLease(im.tx, id, leaseEnd{event: "revoked", session: "session closed", clean: true,
 			reason: "it ended in " + im.cmd.GetSource()})
-		im.result.EndedLeases++
 	}
 }
 

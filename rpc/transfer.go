@@ -34,7 +34,7 @@ func planImportKeys(req *conclavev1.ImportKeysRequest) (out change[conclavev1.Im
 	out.respond = func(result *logv1.Result) *conclavev1.ImportKeysResponse {
 		done := result.GetImportKeys()
 		return &conclavev1.ImportKeysResponse{
-			Revision: result.GetRevision(), Put: done.GetPut(), Deleted: done.GetDeleted(), EndedLeases: done.GetEndedLeases(),
+			Revision: result.GetRevision(), Put: done.GetPut(), Deleted: done.GetDeleted(), KeptLeaseIds: done.GetKeptLeaseIds(),
 		}
 	}
 	return out, nil
@@ -123,7 +123,7 @@ func planExportKeys(req *conclavev1.ExportKeysRequest) (out question[conclavev1.
 	return question[conclavev1.ExportKeysResponse]{
 			namespace: req.GetNamespace(),
 			query: &logv1.Query{Body: &logv1.Query_ExportKeys{ExportKeys: &logv1.ExportKeys{
-				Key: key, RangeEnd: end, Revision: req.GetRevision(), Limit: req.GetLimit(),
+				Key: key, RangeEnd: end, Revision: req.GetRevision(), Limit: req.GetLimit(), KeysOnly: req.GetKeysOnly(),
 			}}},
 			respond: func(answer *logv1.Answer) *conclavev1.ExportKeysResponse {
 				page := answer.GetExportKeys()

@@ -66,8 +66,10 @@ type StoredLease struct {
 type ImportResult struct {
 	// Revision is the namespace's, to be expected by the next batch.
 	Revision Revision
-	// How many keys were put and deleted, and how many leases ended.
-	Put, Deleted, Ended int64
+	// How many keys were put and deleted.
+	Put, Deleted int64
+	// Kept are those of the ended leases that own something here.
+	Kept []LeaseID
 }
 
 // ImportKeys brings keys as another store has them: with their revisions, versions
@@ -93,7 +95,8 @@ func (c *Client) ImportKeys(ctx context.Context, b ImportBatch) (ImportResult, e
 	}
 	return ImportResult{
 		Revision: Revision(res.GetRevision()),
-		Put:      res.GetPut(), Deleted: res.GetDeleted(), Ended: res.GetEndedLeases(),
+		Put:      res.GetPut(), Deleted: res.GetDeleted(),
+		Kept: each(res.GetKeptLeaseIds(), func(id int64) LeaseID { return LeaseID(id) }),
 	}, nil
 }
 
@@ -166,10 +169,11 @@ type ExportedKeys struct {
 
 // ExportKeys reads a page of the keys from one key on and before another, which may
 // be empty for all, as they were at a revision; 0 is the current one. It costs as
-// much as it answers, so all keys can be read page by page at one revision.
-func (c *Client) ExportKeys(ctx context.Context, from, to string, at Revision) (ExportedKeys, error) {
+// much as it answers, so all keys can be read page by page at one revision. keysOnly
+// leaves the values out.
+func (c *Client) ExportKeys(ctx context.Context, from, to string, at Revision, keysOnly bool) (ExportedKeys, error) {
 	res, err := read(ctx, c, (*services).ExportKeys, &conclavev1.ExportKeysRequest{
-		Namespace: c.namespace, Key: []byte(from), RangeEnd: []byte(to), Revision: int64(at),
+		Namespace: c.namespace, Key: []byte(from), RangeEnd: []byte(to), Revision: int64(at), KeysOnly: keysOnly,
 	})
 	if err != nil {
 		return ExportedKeys{}, during(err, "read a page of keys")

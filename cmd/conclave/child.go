@@ -116,8 +116,8 @@ func startFailure(err error) string {
 }
 
 // isTerminal reports whether a person may sit at the other end.
-func isTerminal(in io.Reader) bool {
-	file, ok := in.(*os.File)
+func isTerminal(stream any) bool {
+	file, ok := stream.(*os.File)
 	if !ok {
 		return false
 	}

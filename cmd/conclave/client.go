@@ -24,7 +24,9 @@ type app struct {
 	out        io.Writer
 	complaints io.Writer
 
-	endpoints   []string
+	endpoints []string
+	// toFlag says that they are given with --to: --endpoints are somebody else's.
+	toFlag      bool
 	namespace   string
 	format      string
 	timeout     time.Duration
@@ -95,9 +97,17 @@ func (a *app) dialTo(ctx context.Context, endpoints []string) (*conclave.Client,
 	}
 	client, err := conclave.Dial(ctx, endpoints, options...)
 	if err != nil {
-		return nil, misused("--endpoints: %w", err)
+		return nil, misused("%s: %w", a.endpointsFlag(), err)
 	}
 	return client, nil
+}
+
+// endpointsFlag is the flag that names the nodes.
+func (a *app) endpointsFlag() string {
+	if a.toFlag {
+		return "--to"
+	}
+	return "--endpoints"
 }
 
 func (a *app) close() {

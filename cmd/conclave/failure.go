@@ -99,12 +99,12 @@ func (a *app) explainService(e *conclave.Error) (string, int) {
 func (a *app) unreachable(e *conclave.Error) string {
 	why := networkReason(e)
 	if len(a.endpoints) == 1 && strings.Contains(why, "not a Conclave client port") {
-		return why + "; name one with --endpoints, such as " + defaultEndpoint
+		return why + "; name one with " + a.endpointsFlag() + ", such as " + defaultEndpoint
 	}
 	if len(a.endpoints) == 1 {
-		return fmt.Sprintf("cannot reach %s (%s); check that a node runs there, or name another one with --endpoints", a.endpoints[0], why)
+		return fmt.Sprintf("cannot reach %s (%s); check that a node runs there, or name another one with %s", a.endpoints[0], why, a.endpointsFlag())
 	}
-	return fmt.Sprintf("none of %s answers (last: %s); check that the nodes run, or name others with --endpoints", strings.Join(a.endpoints, ", "), why)
+	return fmt.Sprintf("none of %s answers (last: %s); check that the nodes run, or name others with %s", strings.Join(a.endpoints, ", "), why, a.endpointsFlag())
 }
 
 // networkReason is the shortest text that says why there was no answer.

@@ -127,7 +127,9 @@ func (n *Node) start(ctx context.Context, opts Options) error {
 		Registry: registry,
 		Metrics:  metricsHandler(registry),
 		Also:     n.etcd.mount,
-		Log:      n.log,
+
+		AlsoServices: n.etcd.api.Services(),
+		Log:          n.log,
 	})
 	n.http = rpc.HTTPServer(n.api.Handler())
 	return nil

@@ -77,6 +77,9 @@ func (tx *Tx) Export(q *logv1.ExportKeys) (*logv1.ExportKeysResult, *logv1.Refus
 		room = int(q.GetLimitBytes())
 	}
 	for _, kv := range all.GetKvs() {
+		if q.GetKeysOnly() {
+			kv.Value = nil
+		}
 		room -= len(kv.GetKey()) + len(kv.GetValue())
 		if len(result.Kvs) > 0 && (len(result.Kvs) == limit || room < 0) {
 			result.More = true

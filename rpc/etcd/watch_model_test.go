@@ -318,3 +318,35 @@ func TestWatchAheadOfTheFeed(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// A watch that a compaction ended is of the stream until the client cancels it:
+// it holds progress back, as with etcd.
+func TestEndedWatchHoldsProgressBack(t *testing.T) {
+	d := newDesk(t, 0)
+	for range 5 {
+		d.fake.publish(change("a", "x"))
+	}
+	d.fake.compact(4)
+	d.open(&pb.WatchCreateRequest{Key: []byte("a")})
+	ended := d.open(&pb.WatchCreateRequest{Key: []byte("a"), StartRevision: 2}).GetWatchId()
+	d.settleDown()
+	if d.ended[ended] == 0 {
+		t.Fatal("the watch was not ended")
+	}
+	progress := func() bool {
+		before := len(d.sent)
+		if err := d.tellProgress(); err != nil {
+			t.Fatal(err)
+		}
+		return len(d.sent) > before
+	}
+	if progress() {
+		t.Errorf("progress is told: %v", d.sent[len(d.sent)-1])
+	}
+	if err := d.cancel(t.Context(), ended); err != nil {
+		t.Fatal(err)
+	}
+	if !progress() {
+		t.Error("progress is not told")
+	}
+}

@@ -148,13 +148,14 @@ func (s Snapshot) exportEnded(p *page, sp span, at int64) {
 type page struct {
 	kvs         []*logv1.KeyValue
 	keys, bytes int
+	keysOnly    bool
 	// more says that next, and perhaps others, had no room.
 	more bool
 	next []byte
 }
 
 func newPage(q *logv1.ExportKeys) *page {
-	p := &page{keys: pageKeys, bytes: pageBytes}
+	p := &page{keys: pageKeys, bytes: pageBytes, keysOnly: q.GetKeysOnly()}
 	if limit := int(q.GetLimit()); limit > 0 {
 		p.keys = limit
 	}
@@ -166,6 +167,9 @@ func newPage(q *logv1.ExportKeys) *page {
 
 // add adds a key. The first one always has room.
 func (p *page) add(key []byte, v version) bool {
+	if p.keysOnly {
+		v.value = nil
+	}
 	if !p.fits(len(key) + len(v.value)) {
 		p.next = bytes.Clone(key)
 		return false

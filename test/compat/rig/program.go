@@ -27,9 +27,12 @@ var programs sync.Map // of Program to func() (string, error)
 
 // Path builds the program, unless the go command has it in its cache, and returns
 // where it is.
-func (p Program) Path(t testing.TB) string {
+func (p Program) Path(t testing.TB) string { return p.PathIn(t, ".") }
+
+// PathIn is Path for a program that another module has, whose directory is given.
+func (p Program) PathIn(t testing.TB, dir string) string {
 	t.Helper()
-	find, _ := programs.LoadOrStore(p, sync.OnceValues(p.build))
+	find, _ := programs.LoadOrStore(p, sync.OnceValues(func() (string, error) { return p.build(dir) }))
 	path, err := find.(func() (string, error))()
 	if err != nil {
 		t.Fatal(err)
@@ -37,13 +40,13 @@ func (p Program) Path(t testing.TB) string {
 	return path
 }
 
-func (p Program) build() (string, error) {
+func (p Program) build(dir string) (string, error) {
 	if path := os.Getenv(binaryVariable); path != "" && p == Conclave {
 		return path, nil
 	}
 	var complaint strings.Builder
 	cmd := exec.Command("go", "tool", "-n", string(p))
-	cmd.Stderr = &complaint
+	cmd.Dir, cmd.Stderr = dir, &complaint
 	out, err := cmd.Output()
 	if err != nil {
 		return "", fmt.Errorf("building %s: %w\n%s", p, err, complaint.String())

@@ -48,7 +48,7 @@ interrupt() {
 # crash NAME: kills a command in the background.
 crash() {
   kill -KILL "${running[$1]}"
-  wait "${running[$1]}" 2>/dev/null
+  wait "${running[$1]}" 2>/dev/null || true
 }
 
 # stop NAME: ends a command in the background and shows what it had printed.

@@ -570,11 +570,12 @@ func (x *ImportKeysRequest) GetEndedLeaseIds() []int64 {
 }
 
 type ImportKeysResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Revision      int64                  `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
-	Put           int64                  `protobuf:"varint,2,opt,name=put,proto3" json:"put,omitempty"`
-	Deleted       int64                  `protobuf:"varint,3,opt,name=deleted,proto3" json:"deleted,omitempty"`
-	EndedLeases   int64                  `protobuf:"varint,4,opt,name=ended_leases,json=endedLeases,proto3" json:"ended_leases,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Revision int64                  `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	Put      int64                  `protobuf:"varint,2,opt,name=put,proto3" json:"put,omitempty"`
+	Deleted  int64                  `protobuf:"varint,3,opt,name=deleted,proto3" json:"deleted,omitempty"`
+	// Those of ended_lease_ids that own something here.
+	KeptLeaseIds  []int64 `protobuf:"varint,4,rep,packed,name=kept_lease_ids,json=keptLeaseIds,proto3" json:"kept_lease_ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -630,11 +631,11 @@ func (x *ImportKeysResponse) GetDeleted() int64 {
 	return 0
 }
 
-func (x *ImportKeysResponse) GetEndedLeases() int64 {
+func (x *ImportKeysResponse) GetKeptLeaseIds() []int64 {
 	if x != nil {
-		return x.EndedLeases
+		return x.KeptLeaseIds
 	}
-	return 0
+	return nil
 }
 
 type GetImportRequest struct {
@@ -763,7 +764,9 @@ type ExportKeysRequest struct {
 	// 0: the current one.
 	Revision int64 `protobuf:"varint,4,opt,name=revision,proto3" json:"revision,omitempty"`
 	// At most so many keys; 0: 1000, which is also the most. A page has about 1 MiB.
-	Limit         int32 `protobuf:"varint,5,opt,name=limit,proto3" json:"limit,omitempty"`
+	Limit int32 `protobuf:"varint,5,opt,name=limit,proto3" json:"limit,omitempty"`
+	// Without their values.
+	KeysOnly      bool `protobuf:"varint,6,opt,name=keys_only,json=keysOnly,proto3" json:"keys_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -831,6 +834,13 @@ func (x *ExportKeysRequest) GetLimit() int32 {
 		return x.Limit
 	}
 	return 0
+}
+
+func (x *ExportKeysRequest) GetKeysOnly() bool {
+	if x != nil {
+		return x.KeysOnly
+	}
+	return false
 }
 
 type ExportKeysResponse struct {
@@ -1062,25 +1072,26 @@ const file_conclave_v1_transfer_proto_rawDesc = "" +
 	"\trevisions\x18\x06 \x03(\v2\x1d.conclave.v1.ImportedRevisionR\trevisions\x120\n" +
 	"\x06leases\x18\a \x03(\v2\x18.conclave.v1.LeaseRecordR\x06leases\x12-\n" +
 	"\x04hold\x18\b \x01(\v2\x19.google.protobuf.DurationR\x04hold\x12&\n" +
-	"\x0fended_lease_ids\x18\t \x03(\x03R\rendedLeaseIds\"\x7f\n" +
+	"\x0fended_lease_ids\x18\t \x03(\x03R\rendedLeaseIds\"\x82\x01\n" +
 	"\x12ImportKeysResponse\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\x12\x10\n" +
 	"\x03put\x18\x02 \x01(\x03R\x03put\x12\x18\n" +
-	"\adeleted\x18\x03 \x01(\x03R\adeleted\x12!\n" +
-	"\fended_leases\x18\x04 \x01(\x03R\vendedLeases\"0\n" +
+	"\adeleted\x18\x03 \x01(\x03R\adeleted\x12$\n" +
+	"\x0ekept_lease_ids\x18\x04 \x03(\x03R\fkeptLeaseIds\"0\n" +
 	"\x10GetImportRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\"\x90\x01\n" +
 	"\x11GetImportResponse\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12+\n" +
 	"\x11imported_revision\x18\x03 \x01(\x03R\x10importedRevision\x12\x1a\n" +
-	"\bcomplete\x18\x04 \x01(\bR\bcomplete\"\x92\x01\n" +
+	"\bcomplete\x18\x04 \x01(\bR\bcomplete\"\xaf\x01\n" +
 	"\x11ExportKeysRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\x12\x1b\n" +
 	"\trange_end\x18\x03 \x01(\fR\brangeEnd\x12\x1a\n" +
 	"\brevision\x18\x04 \x01(\x03R\brevision\x12\x14\n" +
-	"\x05limit\x18\x05 \x01(\x05R\x05limit\"p\n" +
+	"\x05limit\x18\x05 \x01(\x05R\x05limit\x12\x1b\n" +
+	"\tkeys_only\x18\x06 \x01(\bR\bkeysOnly\"p\n" +
 	"\x12ExportKeysResponse\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\x12*\n" +
 	"\x04keys\x18\x02 \x03(\v2\x16.conclave.v1.KeyRecordR\x04keys\x12\x12\n" +

@@ -469,8 +469,8 @@ type ImportKeysResult struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Put     int64                  `protobuf:"varint,1,opt,name=put,proto3" json:"put,omitempty"`
 	Deleted int64                  `protobuf:"varint,2,opt,name=deleted,proto3" json:"deleted,omitempty"`
-	// How many of ended_lease_ids are gone.
-	EndedLeases   int64 `protobuf:"varint,3,opt,name=ended_leases,json=endedLeases,proto3" json:"ended_leases,omitempty"`
+	// Those of ended_lease_ids that stay.
+	KeptLeaseIds  []int64 `protobuf:"varint,3,rep,packed,name=kept_lease_ids,json=keptLeaseIds,proto3" json:"kept_lease_ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -519,11 +519,11 @@ func (x *ImportKeysResult) GetDeleted() int64 {
 	return 0
 }
 
-func (x *ImportKeysResult) GetEndedLeases() int64 {
+func (x *ImportKeysResult) GetKeptLeaseIds() []int64 {
 	if x != nil {
-		return x.EndedLeases
+		return x.KeptLeaseIds
 	}
-	return 0
+	return nil
 }
 
 // GetImport is a query for how far the namespace was imported.
@@ -637,6 +637,7 @@ type ExportKeys struct {
 	// About how many keys, and how many bytes of them; 0: 1000, and 1 MiB.
 	Limit         int32 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
 	LimitBytes    int32 `protobuf:"varint,5,opt,name=limit_bytes,json=limitBytes,proto3" json:"limit_bytes,omitempty"`
+	KeysOnly      bool  `protobuf:"varint,6,opt,name=keys_only,json=keysOnly,proto3" json:"keys_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -704,6 +705,13 @@ func (x *ExportKeys) GetLimitBytes() int32 {
 		return x.LimitBytes
 	}
 	return 0
+}
+
+func (x *ExportKeys) GetKeysOnly() bool {
+	if x != nil {
+		return x.KeysOnly
+	}
+	return false
 }
 
 type ExportKeysResult struct {
@@ -803,16 +811,16 @@ const file_conclave_log_v1_transfer_proto_rawDesc = "" +
 	"\x05count\x18\x03 \x01(\x03R\x05count\"A\n" +
 	"\rImportedLease\x12\x19\n" +
 	"\blease_id\x18\x01 \x01(\x03R\aleaseId\x12\x15\n" +
-	"\x06ttl_ms\x18\x02 \x01(\x03R\x05ttlMs\"a\n" +
+	"\x06ttl_ms\x18\x02 \x01(\x03R\x05ttlMs\"d\n" +
 	"\x10ImportKeysResult\x12\x10\n" +
 	"\x03put\x18\x01 \x01(\x03R\x03put\x12\x18\n" +
-	"\adeleted\x18\x02 \x01(\x03R\adeleted\x12!\n" +
-	"\fended_leases\x18\x03 \x01(\x03R\vendedLeases\"\v\n" +
+	"\adeleted\x18\x02 \x01(\x03R\adeleted\x12$\n" +
+	"\x0ekept_lease_ids\x18\x03 \x03(\x03R\fkeptLeaseIds\"\v\n" +
 	"\tGetImport\"a\n" +
 	"\x0fGetImportResult\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x1a\n" +
-	"\bcomplete\x18\x03 \x01(\bR\bcomplete\"\x8e\x01\n" +
+	"\bcomplete\x18\x03 \x01(\bR\bcomplete\"\xab\x01\n" +
 	"\n" +
 	"ExportKeys\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x1b\n" +
@@ -820,7 +828,8 @@ const file_conclave_log_v1_transfer_proto_rawDesc = "" +
 	"\brevision\x18\x03 \x01(\x03R\brevision\x12\x14\n" +
 	"\x05limit\x18\x04 \x01(\x05R\x05limit\x12\x1f\n" +
 	"\vlimit_bytes\x18\x05 \x01(\x05R\n" +
-	"limitBytes\"o\n" +
+	"limitBytes\x12\x1b\n" +
+	"\tkeys_only\x18\x06 \x01(\bR\bkeysOnly\"o\n" +
 	"\x10ExportKeysResult\x12+\n" +
 	"\x03kvs\x18\x01 \x03(\v2\x19.conclave.log.v1.KeyValueR\x03kvs\x12\x12\n" +
 	"\x04more\x18\x02 \x01(\bR\x04more\x12\x1a\n" +

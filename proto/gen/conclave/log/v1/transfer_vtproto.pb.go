@@ -210,7 +210,11 @@ func (m *ImportKeysResult) CloneVT() *ImportKeysResult {
 	r := new(ImportKeysResult)
 	r.Put = m.Put
 	r.Deleted = m.Deleted
-	r.EndedLeases = m.EndedLeases
+	if rhs := m.KeptLeaseIds; rhs != nil {
+		tmpContainer := make([]int64, len(rhs))
+		copy(tmpContainer, rhs)
+		r.KeptLeaseIds = tmpContainer
+	}
 	if len(m.unknownFields) > 0 {
 		r.unknownFields = make([]byte, len(m.unknownFields))
 		copy(r.unknownFields, m.unknownFields)
@@ -265,6 +269,7 @@ func (m *ExportKeys) CloneVT() *ExportKeys {
 	r.Revision = m.Revision
 	r.Limit = m.Limit
 	r.LimitBytes = m.LimitBytes
+	r.KeysOnly = m.KeysOnly
 	if rhs := m.Key; rhs != nil {
 		tmpBytes := make([]byte, len(rhs))
 		copy(tmpBytes, rhs)
@@ -603,8 +608,14 @@ func (this *ImportKeysResult) EqualVT(that *ImportKeysResult) bool {
 	if this.Deleted != that.Deleted {
 		return false
 	}
-	if this.EndedLeases != that.EndedLeases {
+	if len(this.KeptLeaseIds) != len(that.KeptLeaseIds) {
 		return false
+	}
+	for i, vx := range this.KeptLeaseIds {
+		vy := that.KeptLeaseIds[i]
+		if vx != vy {
+			return false
+		}
 	}
 	return string(this.unknownFields) == string(that.unknownFields)
 }
@@ -676,6 +687,9 @@ func (this *ExportKeys) EqualVT(that *ExportKeys) bool {
 		return false
 	}
 	if this.LimitBytes != that.LimitBytes {
+		return false
+	}
+	if this.KeysOnly != that.KeysOnly {
 		return false
 	}
 	return string(this.unknownFields) == string(that.unknownFields)
@@ -1171,10 +1185,26 @@ func (m *ImportKeysResult) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
-	if m.EndedLeases != 0 {
-		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.EndedLeases))
+	if len(m.KeptLeaseIds) > 0 {
+		var pksize2 int
+		for _, num := range m.KeptLeaseIds {
+			pksize2 += protohelpers.SizeOfVarint(uint64(num))
+		}
+		i -= pksize2
+		j1 := i
+		for _, num1 := range m.KeptLeaseIds {
+			num := uint64(num1)
+			for num >= 1<<7 {
+				dAtA[j1] = uint8(uint64(num)&0x7f | 0x80)
+				num >>= 7
+				j1++
+			}
+			dAtA[j1] = uint8(num)
+			j1++
+		}
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(pksize2))
 		i--
-		dAtA[i] = 0x18
+		dAtA[i] = 0x1a
 	}
 	if m.Deleted != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Deleted))
@@ -1306,6 +1336,16 @@ func (m *ExportKeys) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.KeysOnly {
+		i--
+		if m.KeysOnly {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x30
 	}
 	if m.LimitBytes != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.LimitBytes))
@@ -1580,8 +1620,12 @@ func (m *ImportKeysResult) SizeVT() (n int) {
 	if m.Deleted != 0 {
 		n += 1 + protohelpers.SizeOfVarint(uint64(m.Deleted))
 	}
-	if m.EndedLeases != 0 {
-		n += 1 + protohelpers.SizeOfVarint(uint64(m.EndedLeases))
+	if len(m.KeptLeaseIds) > 0 {
+		l = 0
+		for _, e := range m.KeptLeaseIds {
+			l += protohelpers.SizeOfVarint(uint64(e))
+		}
+		n += 1 + protohelpers.SizeOfVarint(uint64(l)) + l
 	}
 	n += len(m.unknownFields)
 	return n
@@ -1639,6 +1683,9 @@ func (m *ExportKeys) SizeVT() (n int) {
 	}
 	if m.LimitBytes != 0 {
 		n += 1 + protohelpers.SizeOfVarint(uint64(m.LimitBytes))
+	}
+	if m.KeysOnly {
+		n += 2
 	}
 	n += len(m.unknownFields)
 	return n
@@ -2711,23 +2758,80 @@ func (m *ImportKeysResult) UnmarshalVT(dAtA []byte) error {
 				}
 			}
 		case 3:
-			if wireType != 0 {
-				return fmt.Errorf("proto: wrong wireType = %d for field EndedLeases", wireType)
-			}
-			m.EndedLeases = 0
-			for shift := uint(0); ; shift += 7 {
-				if shift >= 64 {
-					return protohelpers.ErrIntOverflow
+			if wireType == 0 {
+				var v int64
+				for shift := uint(0); ; shift += 7 {
+					if shift >= 64 {
+						return protohelpers.ErrIntOverflow
+					}
+					if iNdEx >= l {
+						return io.ErrUnexpectedEOF
+					}
+					b := dAtA[iNdEx]
+					iNdEx++
+					v |= int64(b&0x7F) << shift
+					if b < 0x80 {
+						break
+					}
 				}
-				if iNdEx >= l {
+				m.KeptLeaseIds = append(m.KeptLeaseIds, v)
+			} else if wireType == 2 {
+				var packedLen int
+				for shift := uint(0); ; shift += 7 {
+					if shift >= 64 {
+						return protohelpers.ErrIntOverflow
+					}
+					if iNdEx >= l {
+						return io.ErrUnexpectedEOF
+					}
+					b := dAtA[iNdEx]
+					iNdEx++
+					packedLen |= int(b&0x7F) << shift
+					if b < 0x80 {
+						break
+					}
+				}
+				if packedLen < 0 {
+					return protohelpers.ErrInvalidLength
+				}
+				postIndex := iNdEx + packedLen
+				if postIndex < 0 {
+					return protohelpers.ErrInvalidLength
+				}
+				if postIndex > l {
 					return io.ErrUnexpectedEOF
 				}
-				b := dAtA[iNdEx]
-				iNdEx++
-				m.EndedLeases |= int64(b&0x7F) << shift
-				if b < 0x80 {
-					break
+				var elementCount int
+				var count int
+				for _, integer := range dAtA[iNdEx:postIndex] {
+					if integer < 128 {
+						count++
+					}
 				}
+				elementCount = count
+				if elementCount != 0 && len(m.KeptLeaseIds) == 0 {
+					m.KeptLeaseIds = make([]int64, 0, elementCount)
+				}
+				for iNdEx < postIndex {
+					var v int64
+					for shift := uint(0); ; shift += 7 {
+						if shift >= 64 {
+							return protohelpers.ErrIntOverflow
+						}
+						if iNdEx >= l {
+							return io.ErrUnexpectedEOF
+						}
+						b := dAtA[iNdEx]
+						iNdEx++
+						v |= int64(b&0x7F) << shift
+						if b < 0x80 {
+							break
+						}
+					}
+					m.KeptLeaseIds = append(m.KeptLeaseIds, v)
+				}
+			} else {
+				return fmt.Errorf("proto: wrong wireType = %d for field KeptLeaseIds", wireType)
 			}
 		default:
 			iNdEx = preIndex
@@ -3078,6 +3182,26 @@ func (m *ExportKeys) UnmarshalVT(dAtA []byte) error {
 					break
 				}
 			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field KeysOnly", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.KeysOnly = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
@@ -4261,23 +4385,80 @@ func (m *ImportKeysResult) UnmarshalVTUnsafe(dAtA []byte) error {
 				}
 			}
 		case 3:
-			if wireType != 0 {
-				return fmt.Errorf("proto: wrong wireType = %d for field EndedLeases", wireType)
-			}
-			m.EndedLeases = 0
-			for shift := uint(0); ; shift += 7 {
-				if shift >= 64 {
-					return protohelpers.ErrIntOverflow
+			if wireType == 0 {
+				var v int64
+				for shift := uint(0); ; shift += 7 {
+					if shift >= 64 {
+						return protohelpers.ErrIntOverflow
+					}
+					if iNdEx >= l {
+						return io.ErrUnexpectedEOF
+					}
+					b := dAtA[iNdEx]
+					iNdEx++
+					v |= int64(b&0x7F) << shift
+					if b < 0x80 {
+						break
+					}
 				}
-				if iNdEx >= l {
+				m.KeptLeaseIds = append(m.KeptLeaseIds, v)
+			} else if wireType == 2 {
+				var packedLen int
+				for shift := uint(0); ; shift += 7 {
+					if shift >= 64 {
+						return protohelpers.ErrIntOverflow
+					}
+					if iNdEx >= l {
+						return io.ErrUnexpectedEOF
+					}
+					b := dAtA[iNdEx]
+					iNdEx++
+					packedLen |= int(b&0x7F) << shift
+					if b < 0x80 {
+						break
+					}
+				}
+				if packedLen < 0 {
+					return protohelpers.ErrInvalidLength
+				}
+				postIndex := iNdEx + packedLen
+				if postIndex < 0 {
+					return protohelpers.ErrInvalidLength
+				}
+				if postIndex > l {
 					return io.ErrUnexpectedEOF
 				}
-				b := dAtA[iNdEx]
-				iNdEx++
-				m.EndedLeases |= int64(b&0x7F) << shift
-				if b < 0x80 {
-					break
+				var elementCount int
+				var count int
+				for _, integer := range dAtA[iNdEx:postIndex] {
+					if integer < 128 {
+						count++
+					}
 				}
+				elementCount = count
+				if elementCount != 0 && len(m.KeptLeaseIds) == 0 {
+					m.KeptLeaseIds = make([]int64, 0, elementCount)
+				}
+				for iNdEx < postIndex {
+					var v int64
+					for shift := uint(0); ; shift += 7 {
+						if shift >= 64 {
+							return protohelpers.ErrIntOverflow
+						}
+						if iNdEx >= l {
+							return io.ErrUnexpectedEOF
+						}
+						b := dAtA[iNdEx]
+						iNdEx++
+						v |= int64(b&0x7F) << shift
+						if b < 0x80 {
+							break
+						}
+					}
+					m.KeptLeaseIds = append(m.KeptLeaseIds, v)
+				}
+			} else {
+				return fmt.Errorf("proto: wrong wireType = %d for field KeptLeaseIds", wireType)
 			}
 		default:
 			iNdEx = preIndex
@@ -4626,6 +4807,26 @@ func (m *ExportKeys) UnmarshalVTUnsafe(dAtA []byte) error {
 					break
 				}
 			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field KeysOnly", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.KeysOnly = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])

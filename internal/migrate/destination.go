@@ -1,0 +1,264 @@
+package migrate
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/conclavehq/conclave/internal/archive"
+	conclave "github.com/conclavehq/conclave/sdk"
+)
+
+const (
+	// DefaultHold is how long leases live on when the import is interrupted.
+	DefaultHold = time.Hour
+
+	// partBytes is about how many bytes of keys go into one request; a larger key
+	// goes alone. maxRequestBytes is what a request may have.
+	partBytes       = 1 << 20
+	maxRequestBytes = 11 << 20
+	// leasesAtOnce is how many leases go into one request.
+	leasesAtOnce = 1000
+)
+
+// Destination is a namespace that keys are brought into. One goroutine uses it, but
+// for the methods that are about leases.
+type Destination struct {
+	client *conclave.Client
+	source string
+	hold   time.Duration
+	// at is the revision that the namespace must be at.
+	at conclave.Revision
+
+	mu struct {
+		sync.Mutex
+		// held are the leases that are there and do not end by themselves.
+		held map[conclave.LeaseID]time.Duration
+	}
+}
+
+// NewDestination is the client's namespace, into which a source is imported.
+func NewDestination(client *conclave.Client, source string, hold time.Duration) *Destination {
+	d := &Destination{client: client, source: source, hold: hold}
+	d.mu.held = make(map[conclave.LeaseID]time.Duration)
+	return d
+}
+
+// Begin asks how the namespace stands, which is what the next import expects.
+func (d *Destination) Begin(ctx context.Context) (conclave.ImportStatus, error) {
+	status, err := d.client.ImportStatus(ctx)
+	d.at = status.Revision
+	return status, err
+}
+
+// Revision is that of the namespace after the last import.
+func (d *Destination) Revision() int64 { return int64(d.at) }
+
+// bring imports a batch.
+func (d *Destination) bring(ctx context.Context, batch conclave.ImportBatch) error {
+	batch.Source, batch.Expected, batch.Hold = d.source, d.at, d.hold
+	result, err := d.client.ImportKeys(ctx, batch)
+	if err != nil {
+		return err
+	}
+	d.at = result.Revision
+	d.noteHeld(batch.Leases)
+	return nil
+}
+
+// Apply brings revisions that follow what is there, and the leases that they need.
+func (d *Destination) Apply(ctx context.Context, revisions []conclave.ImportedRevision, leases []conclave.StoredLease) error {
+	for len(revisions) > 0 {
+		n, size := 0, 0
+		for n < len(revisions) && (n == 0 || size+sizeOf(revisions[n]) <= partBytes) {
+			size += sizeOf(revisions[n])
+			n++
+		}
+		next := slices.Clone(revisions[:n])
+		if size > maxRequestBytes {
+			var err error
+			if next[0], err = d.condensed(ctx, next[0]); err != nil {
+				return err
+			}
+		}
+		if err := d.bring(ctx, conclave.ImportBatch{Revisions: next, Leases: leases}); err != nil {
+			return err
+		}
+		revisions, leases = revisions[n:], nil
+	}
+	return nil
+}
+
+// changeBytes is about what a change takes beside its key and value.
+const changeBytes = 48
+
+func sizeOf(revision conclave.ImportedRevision) int {
+	size := changeBytes
+	for _, change := range revision.Changes {
+		size += changeBytes + len(change.Delete) + len(change.To)
+		if change.Put != nil {
+			size += len(change.Put.Key) + len(change.Put.Value)
+		}
+	}
+	return size
+}
+
+// Digest reads all keys of a span at a revision; progress is told how many so far.
+func (d *Destination) Digest(ctx context.Context, span Span, revision int64, progress func(keys int64)) (archive.Digest, error) {
+	return digest(ctx, NewSource(d.client, span, conclave.Revision(revision)), progress)
+}
+
+// digest reads all keys of a source.
+func digest(ctx context.Context, source archive.Source, progress func(keys int64)) (sum archive.Digest, err error) {
+	var from []byte
+	for more := true; more; {
+		var page []archive.Key
+		page, more, err = source.Keys(ctx, from)
+		if err != nil {
+			return sum, err
+		}
+		for i := range page {
+			sum.Add(&page[i])
+		}
+		if len(page) == 0 {
+			break
+		}
+		from = append(slices.Clone(page[len(page)-1].Key), 0)
+		progress(sum.Count())
+	}
+	return sum, nil
+}
+
+// HoldLeases grants leases, or holds them for longer.
+func (d *Destination) HoldLeases(ctx context.Context, leases []conclave.StoredLease) error {
+	return d.leases(ctx, leases, d.hold)
+}
+
+// HoldOn holds all leases for longer.
+func (d *Destination) HoldOn(ctx context.Context) error {
+	return d.HoldLeases(ctx, d.heldLeases())
+}
+
+// LetGo gives leases their own TTL: from now on they end unless their owners renew
+// them here.
+func (d *Destination) LetGo(ctx context.Context, leases []conclave.StoredLease) error {
+	return d.leases(ctx, leases, 0)
+}
+
+func (d *Destination) leases(ctx context.Context, leases []conclave.StoredLease, hold time.Duration) error {
+	for some := range slices.Chunk(leases, leasesAtOnce) {
+		if _, err := d.client.ImportKeys(ctx, conclave.ImportBatch{Source: d.source, Leases: some, Hold: hold}); err != nil {
+			return err
+		}
+		d.noteHeld(some)
+	}
+	return nil
+}
+
+// EndLeases ends leases that have ended in the other store. Those that still own
+// something stay, and have to be ended again.
+func (d *Destination) EndLeases(ctx context.Context, ids []conclave.LeaseID) error {
+	for some := range slices.Chunk(ids, leasesAtOnce) {
+		result, err := d.client.ImportKeys(ctx, conclave.ImportBatch{Source: d.source, Ended: some})
+		if err != nil {
+			return err
+		}
+		d.noteEnded(some, result.Kept)
+	}
+	return nil
+}
+
+func (d *Destination) noteHeld(leases []conclave.StoredLease) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, lease := range leases {
+		d.mu.held[lease.ID] = lease.TTL
+	}
+}
+
+func (d *Destination) noteEnded(ids, kept []conclave.LeaseID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, id := range ids {
+		if !slices.Contains(kept, id) {
+			delete(d.mu.held, id)
+		}
+	}
+}
+
+// holds tells whether a lease is there.
+func (d *Destination) holds(id conclave.LeaseID) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, found := d.mu.held[id]
+	return found
+}
+
+// heldLeases are the leases that are there, by id.
+func (d *Destination) heldLeases() []conclave.StoredLease {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	leases := make([]conclave.StoredLease, 0, len(d.mu.held))
+	for _, id := range slices.Sorted(maps.Keys(d.mu.held)) {
+		leases = append(leases, conclave.StoredLease{ID: id, TTL: d.mu.held[id]})
+	}
+	return leases
+}
+
+// condensed is a revision that is too large for a request because it deletes a great
+// many keys: it names ranges of them instead.
+func (d *Destination) condensed(ctx context.Context, revision conclave.ImportedRevision) (conclave.ImportedRevision, error) {
+	gone := make(map[string]bool)
+	var keys []string
+	out := conclave.ImportedRevision{Revision: revision.Revision}
+	for _, change := range revision.Changes {
+		if change.Put != nil {
+			out.Changes = append(out.Changes, change)
+			continue
+		}
+		gone[change.Delete] = true
+		keys = append(keys, change.Delete)
+	}
+	if len(keys) > 0 {
+		deletes, err := d.ranges(ctx, gone, Span{From: slices.Min(keys), To: slices.Max(keys) + "\x00"})
+		if err != nil {
+			return out, err
+		}
+		out.Changes = append(out.Changes, deletes...)
+	}
+	if size := sizeOf(out); size > maxRequestBytes {
+		return out, fmt.Errorf("revision %d changed too many keys at once for one commit (%d bytes); run the command again, and it copies anew from a later revision",
+			revision.Revision, size)
+	}
+	return out, nil
+}
+
+// ranges finds the runs of keys that follow each other and all go.
+func (d *Destination) ranges(ctx context.Context, gone map[string]bool, span Span) ([]conclave.ImportedChange, error) {
+	var changes []conclave.ImportedChange
+	running := false
+	for from, more := span.From, true; more; {
+		page, err := d.client.ExportKeys(ctx, from, span.To, d.at, true)
+		if err != nil {
+			return nil, err
+		}
+		for _, kv := range page.Keys {
+			switch {
+			case !gone[kv.Key]:
+				running = false
+			case !running:
+				changes = append(changes, conclave.ImportedChange{Delete: kv.Key, To: kv.Key + "\x00", Count: 1})
+				running = true
+			default:
+				last := &changes[len(changes)-1]
+				last.To, last.Count = kv.Key+"\x00", last.Count+1
+			}
+			from = kv.Key + "\x00"
+		}
+		more = page.More
+	}
+	return changes, nil
+}

@@ -1,0 +1,269 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	conclave "github.com/conclavehq/conclave/sdk"
+)
+
+// Stage is what a Move is doing.
+type Stage string
+
+// The stages, in order. A copy that exists already is not made again.
+const (
+	Copying   Stage = "copying"
+	Following Stage = "following"
+	Comparing Stage = "comparing"
+)
+
+// Report is how far a Move is.
+type Report struct {
+	Stage Stage
+	// Done and Total are keys while copying and comparing. Total is 0 while it is not
+	// known.
+	Done, Total int64
+	Bytes       int64
+	// Revision is the one that has been reached, Head that of the origin as far as it
+	// is known.
+	Revision, Head int64
+	// Note is something that a human should hear of; it is about nothing else then.
+	Note string
+}
+
+// Move is what to move, and how.
+type Move struct {
+	Origin      Origin
+	Destination *Destination
+	Span        Span
+	// Follow goes on after the copy, until Until (if it is not 0) is reached or Stop
+	// is closed: then until where the origin is at that moment.
+	Follow bool
+	Until  int64
+	Stop   <-chan struct{}
+	// Report is called often, from several goroutines but not concurrently.
+	Report func(Report)
+}
+
+// Result is what was moved.
+type Result struct {
+	// Keys and Leases are those that are there in the end.
+	Keys, Leases int64
+	Revision     int64
+	// Digest is that of all keys, the same on both sides.
+	Digest uint64
+	// Resumed says that a copy of an earlier run was continued.
+	Resumed bool
+}
+
+// maxCopies is how often a copy is begun because the origin forgets its revision
+// faster than it is copied.
+const maxCopies = 5
+
+// Run moves the keys. When it fails it can be run again.
+func (m Move) Run(ctx context.Context) (Result, error) {
+	var result Result
+	status, err := m.Destination.Begin(ctx)
+	if err != nil {
+		return result, err
+	}
+	head, err := m.Origin.Head(ctx)
+	if err != nil {
+		return result, err
+	}
+	mine := status.Source == m.Origin.Source()
+	if mine && int64(status.Revision) > head && status.Revision == status.Imported {
+		return result, fmt.Errorf("%s is at revision %d now and was imported up to %d: it was restored from an old backup, or is another one; import into a fresh namespace",
+			m.Origin.Source(), head, status.Imported)
+	}
+	result.Resumed = mine && status.Complete && status.Revision == status.Imported
+
+	ctx, cancel := context.WithCancelCause(ctx)
+	keeper := keeper{origin: m.Origin, destination: m.Destination, failed: cancel}
+	defer keeper.end()
+	defer cancel(nil)
+	copied := result.Resumed
+	for copies := 0; ; {
+		if !copied {
+			if copies++; copies > maxCopies {
+				return result, fmt.Errorf("the origin compacts its revisions faster than they are copied, %d times in a row; let it compact less often meanwhile", maxCopies)
+			}
+			head, err = m.copy(ctx, &keeper)
+			if err != nil && !m.again(err) {
+				return result, cause(ctx, err)
+			}
+			if copied = err == nil; !copied {
+				continue
+			}
+		} else if err := keeper.begin(ctx, m.Destination); err != nil {
+			return result, cause(ctx, err)
+		}
+		err := m.finish(ctx, head, &result)
+		if err == nil {
+			break
+		}
+		if !m.again(err) {
+			return result, cause(ctx, err)
+		}
+		copied = false
+	}
+	keeper.end()
+	leases, err := m.letGo(context.WithoutCancel(ctx))
+	result.Leases = leases
+	return result, err
+}
+
+// again tells whether an error is that the origin has forgotten what is needed: then
+// a copy from a later revision helps.
+func (m Move) again(err error) bool {
+	var compacted *CompactedError
+	if !errors.As(err, &compacted) {
+		return false
+	}
+	m.Report(Report{Note: err.Error() + ", so everything is copied anew"})
+	return true
+}
+
+// cause prefers why a context was ended to that it was.
+func cause(ctx context.Context, err error) error {
+	if why := context.Cause(ctx); why != nil && errors.Is(err, context.Canceled) {
+		return why
+	}
+	return err
+}
+
+// copy copies everything at the origin's current revision, which it returns.
+func (m Move) copy(ctx context.Context, k *keeper) (revision int64, err error) {
+	if revision, err = m.Origin.Head(ctx); err != nil {
+		return 0, err
+	}
+	if m.Until > 0 {
+		revision = min(revision, m.Until)
+	}
+	total, err := m.Origin.Count(ctx, revision)
+	if err != nil {
+		return 0, err
+	}
+	report := Report{Stage: Copying, Total: total, Revision: revision, Head: revision}
+	m.Report(report)
+	_, err = m.Destination.Copy(ctx, revision, m.Span, m.Origin.At(revision), func(c Copied) {
+		k.start(ctx)
+		report.Done, report.Bytes = c.Keys, c.Bytes
+		m.Report(report)
+	})
+	return revision, err
+}
+
+// finish follows the origin, as far as it is wanted, and compares.
+func (m Move) finish(ctx context.Context, head int64, result *Result) error {
+	switch {
+	case m.Follow || m.Until > 0:
+		f := follower{move: m, until: m.Until, stop: m.Stop}
+		if err := f.run(ctx); err != nil {
+			return err
+		}
+	case m.Destination.Revision() < head:
+		f := follower{move: m, until: head}
+		if err := f.run(ctx); err != nil {
+			return err
+		}
+	}
+	return m.compare(ctx, result)
+}
+
+// DifferentError says that the two sides are not the same in the end.
+type DifferentError struct {
+	Revision     int64
+	There, Here  int64 // keys
+	Origin, Ours uint64
+}
+
+func (e *DifferentError) Error() string {
+	return fmt.Sprintf("the two sides differ at revision %d: %d keys with digest %016x there, %d with %016x here; delete the namespace and import into a fresh one",
+		e.Revision, e.There, e.Origin, e.Here, e.Ours)
+}
+
+// compare reads both sides at the revision that has been reached.
+func (m Move) compare(ctx context.Context, result *Result) error {
+	revision := m.Destination.Revision()
+	total, err := m.Origin.Count(ctx, revision)
+	if err != nil {
+		return err
+	}
+	report := Report{Stage: Comparing, Total: 2 * total, Revision: revision, Head: revision}
+	done := make(chan int64)
+	group, reading := errgroup.WithContext(ctx)
+	tell := func() func(int64) {
+		last := int64(0)
+		return func(keys int64) {
+			select {
+			case done <- keys - last:
+			case <-reading.Done():
+			}
+			last = keys
+		}
+	}
+	there, here := tell(), tell()
+	var origin, ours uint64
+	var originKeys, ourKeys int64
+	group.Go(func() error {
+		sum, err := digest(reading, m.Origin.At(revision), there)
+		origin, originKeys = sum.Sum(), sum.Count()
+		return err
+	})
+	group.Go(func() error {
+		sum, err := m.Destination.Digest(reading, m.Span, revision, here)
+		ours, ourKeys = sum.Sum(), sum.Count()
+		return err
+	})
+	ended := make(chan error, 1)
+	go func() {
+		ended <- group.Wait()
+		close(done)
+	}()
+	for n := range done {
+		report.Done += n
+		m.Report(report)
+	}
+	if err := <-ended; err != nil {
+		return err
+	}
+	if origin != ours || originKeys != ourKeys {
+		return &DifferentError{Revision: revision, There: originKeys, Here: ourKeys, Origin: origin, Ours: ours}
+	}
+	result.Keys, result.Revision, result.Digest = ourKeys, revision, ours
+	return nil
+}
+
+// letGo lets the leases end by themselves from now on, unless their owners, who may
+// come over now, renew them here. It returns how many there are.
+func (m Move) letGo(ctx context.Context) (int64, error) {
+	leases, err := allLeases(ctx, m.Origin.At(m.Destination.Revision()))
+	if err != nil {
+		return 0, fmt.Errorf("the keys are there, but the origin does not list its leases any more: %w", err)
+	}
+	alive := make(map[conclave.LeaseID]bool, len(leases))
+	for _, lease := range leases {
+		alive[lease.ID] = true
+	}
+	var ended, kept []conclave.LeaseID
+	for _, lease := range m.Destination.heldLeases() {
+		if !alive[lease.ID] {
+			ended = append(ended, lease.ID)
+		}
+	}
+	if err := m.Destination.EndLeases(ctx, ended); err != nil {
+		return 0, err
+	}
+	// What ended there and still has keys here ended after the revision that has been
+	// reached. It gets its TTL like the others.
+	for _, lease := range m.Destination.heldLeases() {
+		if !alive[lease.ID] {
+			leases, kept = append(leases, lease), append(kept, lease.ID)
+		}
+	}
+	return int64(len(leases) - len(kept)), m.Destination.LetGo(ctx, leases)
+}
