@@ -4,7 +4,7 @@
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build run test race lint generate bench clean ci
+.PHONY: help build run test compat race lint generate bench clean ci
 
 # Packages in which several goroutines share state. The others gain nothing
 # from the race detector and cost minutes under it.
@@ -27,6 +27,10 @@ run: ## Start a single node that keeps its data in ./default.conclave
 
 test: ## Run all tests
 	go test -p 2 -timeout 8m ./...
+
+compat: ## Run etcd's tools and clients against Conclave, and etcd beside it
+	go -C test/compat vet ./...
+	go -C test/compat test -p 1 -timeout 15m ./...
 
 race: ## Run the tests of the concurrent packages under the race detector
 	CGO_ENABLED=1 go test -race -short -p 2 -timeout 8m $$(for p in $(CONCURRENT); do [ ! -d "$${p%/...}" ] || echo "$$p"; done)

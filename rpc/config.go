@@ -27,6 +27,9 @@ type Config struct {
 	// Also mounts what else the client port answers; nil: nothing.
 	Also func(*http.ServeMux)
 
+	// AlsoServices are the gRPC services among that, for who asks by reflection.
+	AlsoServices []string
+
 	// Problems says in sentences what else is wrong with this node, beside
 	// shards without a leader. They show in the status and make the node not
 	// ready. nil: nothing ever is.

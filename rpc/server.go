@@ -95,7 +95,7 @@ func (s *Server) mountServices(around *edge) {
 	s.mux.Handle(path, pipeline.upgradable(streams))
 
 	s.mux.Handle(grpchealth.NewHandler(health{s.nodes}, options...))
-	reflector := grpcreflect.NewStaticReflector(services...)
+	reflector := grpcreflect.NewStaticReflector(slices.Concat(services, s.config.AlsoServices)...)
 	s.mux.Handle(grpcreflect.NewHandlerV1(reflector, options...))
 	s.mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector, options...))
 }

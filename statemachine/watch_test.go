@@ -305,3 +305,39 @@ func TestWatchStartsWhereItIsTold(t *testing.T) {
 		t.Errorf("got %v, progress %d", err, now.Progress())
 	}
 }
+
+// Who watches keys that seldom change gets the history past the changes of
+// others in parts, too, so that one goroutine can serve many watchers.
+func TestHistoryOfOthersIsReadInParts(t *testing.T) {
+	r := open(t, t.TempDir())
+	r.historyEvents = 2
+	const bound = 2 * historyPassed
+	r.must(put("rare", "2"))
+	for i := range 50 {
+		r.must(put(fmt.Sprintf("k%d", i%3), "v"))
+	}
+	r.must(put("rare", "53"))
+	w, err := r.Watch(feed.WatchRequest{Namespace: 1, Key: []byte("rare"), RangeEnd: []byte("rarf"), StartRevision: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	var told []int64
+	parts, seen := 0, int64(0)
+	for more := true; more; parts++ {
+		var batch feed.WatchBatch
+		if batch, more, err = w.Poll(); err != nil {
+			t.Fatal(err)
+		}
+		if batch.Revision-seen > bound+2 {
+			t.Errorf("a part goes from %d to %d", seen, batch.Revision)
+		}
+		seen = batch.Revision
+		for _, event := range batch.Events {
+			told = append(told, event.GetKv().GetModRevision())
+		}
+	}
+	if len(told) != 2 || told[0] != 2 || told[1] != 53 || seen != 53 || parts < 50/bound {
+		t.Errorf("told %v up to %d in %d parts", told, seen, parts)
+	}
+}

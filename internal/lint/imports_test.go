@@ -146,7 +146,7 @@ var bans = []ban{
 	},
 	{
 		in:     everywhere,
-		except: []string{"conclavetest/...", "internal/testcluster/...", "internal/linear/...", "benchmarks/..."},
+		except: []string{"conclavetest/...", "internal/testcluster/...", "internal/linear/...", "benchmarks/...", "test/compat/..."},
 		not:    testOnly,
 		why:    "test libraries stay out of the binary",
 	},

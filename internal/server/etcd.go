@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 
 	"github.com/conclavehq/conclave/cluster"
 	"github.com/conclavehq/conclave/rpc/etcd"
+	"github.com/conclavehq/conclave/rpc/etcdv2"
 )
 
 // etcdPort is where etcd's clients are served as etcd serves them. Without URLs
@@ -14,6 +16,8 @@ import (
 type etcdPort struct {
 	listeners []net.Listener
 	api       *etcd.Server
+	// older is the v2 API, which every port serves that has pages.
+	older *etcdv2.Server
 }
 
 // listenEtcd opens the ports of the settings.
@@ -35,7 +39,27 @@ func (p *etcdPort) open(c *cluster.Cluster, opts Options) (err error) {
 		Namespace: opts.Settings.EtcdNamespace,
 		Log:       opts.Log,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	p.older = etcdv2.New(etcdv2.Config{
+		Cluster:   handlers{c},
+		Namespace: opts.Settings.EtcdNamespace,
+		Log:       opts.Log,
+	})
+	return nil
+}
+
+// mount serves both APIs on the client port.
+func (p *etcdPort) mount(mux *http.ServeMux) {
+	p.api.Mount(mux)
+	p.older.Mount(mux)
+}
+
+// drain ends their streams and waits.
+func (p *etcdPort) drain() {
+	p.api.Drain()
+	p.older.Drain()
 }
 
 // serve answers on the listeners.

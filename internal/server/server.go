@@ -126,8 +126,10 @@ func (n *Node) start(ctx context.Context, opts Options) error {
 		Versions: etcd.Versions(),
 		Registry: registry,
 		Metrics:  metricsHandler(registry),
-		Also:     n.etcd.api.Mount,
-		Log:      n.log,
+		Also:     n.etcd.mount,
+
+		AlsoServices: n.etcd.api.Services(),
+		Log:          n.log,
 	})
 	n.http = rpc.HTTPServer(n.api.Handler())
 	return nil

@@ -13,7 +13,7 @@ func (n *Node) Stop(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, stopTimeout)
 		defer cancel()
 		n.api.Drain()
-		n.etcd.api.Drain()
+		n.etcd.drain()
 		n.stopErr = errors.Join(n.shutdown(ctx), n.cluster.Stop(ctx))
 		n.serving.Wait()
 		n.cache.Unref()

@@ -14,8 +14,10 @@ const authRevision = 1
 // no users and no roles, so all that changes or shows them is refused.
 type authServer struct {
 	*Server
-	pb.UnimplementedAuthServer
+	pb.UnsafeAuthServer
 }
+
+var _ pb.AuthServer = authServer{}
 
 // AuthStatus tells that there is no authentication.
 func (a authServer) AuthStatus(ctx context.Context, _ *pb.AuthStatusRequest) (*pb.AuthStatusResponse, error) {

@@ -6,6 +6,8 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"slices"
+	"strings"
 
 	"connectrpc.com/connect"
 	"google.golang.org/grpc"
@@ -25,6 +27,18 @@ func (s *Server) Mount(mux *http.ServeMux) {
 	s.mountCalls(mux, options)
 	mux.Handle("/v3/", s.gateway)
 	mux.HandleFunc("/health", s.healthPage)
+}
+
+// Services are the names of etcd's services, in order.
+func (s *Server) Services() []string {
+	var names []string
+	for name := range s.native.GetServiceInfo() {
+		if !strings.HasPrefix(name, "grpc.") { // health and reflection are the port's own
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // call serves one call with one answer.

@@ -13,8 +13,10 @@ import (
 )
 
 const (
-	// renewTogether is how many renewals of a stream are committed together.
-	renewTogether = 1000
+	// renewTogether is how many renewals of a stream are committed together, and
+	// waitingRenewals how many wait while others are.
+	renewTogether   = 1000
+	waitingRenewals = 64
 	// renewTimeout is how long etcd tries to renew a lease.
 	renewTimeout = 7 * time.Second
 )
@@ -28,7 +30,7 @@ func (s leaseServer) LeaseKeepAlive(stream pb.Lease_LeaseKeepAliveServer) error 
 		return err
 	}
 	defer done()
-	asked := make(chan int64, renewTogether)
+	asked := make(chan int64, waitingRenewals)
 	ended := make(chan error, 1)
 	go func() { // ends with the stream at the latest
 		ended <- receiveRenewals(ctx, stream, asked)

@@ -18,8 +18,10 @@ import (
 // and of the shard that has the namespace.
 type maintenanceServer struct {
 	*Server
-	pb.UnimplementedMaintenanceServer
+	pb.UnsafeMaintenanceServer
 }
+
+var _ pb.MaintenanceServer = maintenanceServer{}
 
 // Status tells how this node stands. It is answered without a leader, too.
 func (m maintenanceServer) Status(ctx context.Context, _ *pb.StatusRequest) (*pb.StatusResponse, error) {

@@ -25,8 +25,10 @@ var errMembersFixed = status.Error(codes.Unimplemented,
 // clusterServer is etcd's Cluster service. A member's id is that of its replicas.
 type clusterServer struct {
 	*Server
-	pb.UnimplementedClusterServer
+	pb.UnsafeClusterServer
 }
+
+var _ pb.ClusterServer = clusterServer{}
 
 // MemberList lists the members, in the order of their ids.
 func (c clusterServer) MemberList(ctx context.Context, req *pb.MemberListRequest) (*pb.MemberListResponse, error) {

@@ -88,7 +88,7 @@ func (d *desk) settleDown() {
 // told each change of its keys once, in order, revisions whole, or is told that
 // they are forgotten. Promise D4
 func TestWatchesAreToldEverythingOnce(t *testing.T) {
-	seeds := uint64(200)
+	seeds := uint64(100)
 	if testing.Short() {
 		seeds = 20
 	}
@@ -301,17 +301,52 @@ func TestWatchOfTheFarFuture(t *testing.T) {
 // further than one that follows the feed.
 func TestWatchAheadOfTheFeed(t *testing.T) {
 	d := newDesk(t, 1)
+	all := &pb.WatchCreateRequest{Key: []byte("a")}
+	d.open(all)
+	d.settleDown()
 	d.fake.publish(change("a", "1"))
-	now, past := &pb.WatchCreateRequest{Key: []byte("a")}, &pb.WatchCreateRequest{Key: []byte("a"), StartRevision: 1}
-	d.open(past)
-	d.open(now)
-	d.fake.commit(change("a", "2"))
+	d.fake.publish(change("a", "2")) // one too many
+	d.step()
+	d.open(all)
+	d.fake.commit(change("a", "3"))
 	d.settleDown()
 	d.fake.tell()
 	d.settleDown()
-	d.fake.publish(change("a", "3"))
+	d.fake.publish(change("a", "4"))
 	d.settleDown()
-	if diff := cmp.Diff(map[int64][]string{0: d.expect(past, 1), 1: d.expect(now, 3)}, d.told); diff != "" {
+	if diff := cmp.Diff(map[int64][]string{0: d.expect(all, 2), 1: d.expect(all, 4)}, d.told); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A watch that a compaction ended is of the stream until the client cancels it:
+// it holds progress back, as with etcd.
+func TestEndedWatchHoldsProgressBack(t *testing.T) {
+	d := newDesk(t, 0)
+	for range 5 {
+		d.fake.publish(change("a", "x"))
+	}
+	d.fake.compact(4)
+	d.open(&pb.WatchCreateRequest{Key: []byte("a")})
+	ended := d.open(&pb.WatchCreateRequest{Key: []byte("a"), StartRevision: 2}).GetWatchId()
+	d.settleDown()
+	if d.ended[ended] == 0 {
+		t.Fatal("the watch was not ended")
+	}
+	progress := func() bool {
+		before := len(d.sent)
+		if err := d.tellProgress(); err != nil {
+			t.Fatal(err)
+		}
+		return len(d.sent) > before
+	}
+	if progress() {
+		t.Errorf("progress is told: %v", d.sent[len(d.sent)-1])
+	}
+	if err := d.cancel(t.Context(), ended); err != nil {
+		t.Fatal(err)
+	}
+	if !progress() {
+		t.Error("progress is not told")
 	}
 }

@@ -3,11 +3,14 @@ package etcd_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"testing"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	"google.golang.org/grpc"
+
+	"github.com/conclavehq/conclave/rpc/etcd"
 )
 
 // watching is an open stream of watches and what it has told.
@@ -17,8 +20,8 @@ type watching struct {
 	end    context.CancelFunc
 	// told are the changes of each watch, as show writes them.
 	told map[int64][]string
-	// revisions are of the last header of each watch.
-	revisions map[int64]int64
+	// through is the revision up to which each watch has been told everything.
+	through map[int64]int64
 }
 
 func openWatch(t *testing.T, conn *grpc.ClientConn) *watching {
@@ -34,7 +37,7 @@ func openWatchIn(t *testing.T, ctx context.Context, conn *grpc.ClientConn) *watc
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &watching{t: t, stream: stream, end: cancel, told: map[int64][]string{}, revisions: map[int64]int64{}}
+	return &watching{t: t, stream: stream, end: cancel, told: map[int64][]string{}, through: map[int64]int64{}}
 }
 
 func (w *watching) send(req *pb.WatchRequest) {
@@ -69,18 +72,20 @@ func (w *watching) next() *pb.WatchResponse {
 	if h := res.GetHeader(); h.GetClusterId() == 0 || h.GetMemberId() == 0 || h.GetRaftTerm() == 0 {
 		w.t.Errorf("header %v is not complete", h)
 	}
-	id := res.GetWatchId()
-	for _, event := range res.GetEvents() {
-		if event.GetKv().GetModRevision() > res.GetHeader().GetRevision() {
+	id, events := res.GetWatchId(), res.GetEvents()
+	if n := len(events); n > 0 {
+		if first := events[0].GetKv().GetModRevision(); first <= w.through[id] {
+			w.t.Errorf("watch %d: a part of revision %d comes after all of %d", id, first, w.through[id])
+		}
+		if last := events[n-1].GetKv().GetModRevision(); last > res.GetHeader().GetRevision() {
 			w.t.Errorf("watch %d: an event is newer than its header: %v", id, res)
 		}
-		w.told[id] = append(w.told[id], show(event))
-	}
-	if len(res.GetEvents()) > 0 {
-		if res.GetHeader().GetRevision() < w.revisions[id] {
-			w.t.Errorf("watch %d: revision %d comes after %d", id, res.GetHeader().GetRevision(), w.revisions[id])
+		if !res.GetFragment() {
+			w.through[id] = res.GetHeader().GetRevision()
 		}
-		w.revisions[id] = res.GetHeader().GetRevision()
+	}
+	for _, event := range events {
+		w.told[id] = append(w.told[id], show(event))
 	}
 	return res
 }
@@ -131,6 +136,25 @@ func show(event *mvccpb.Event) string {
 		return fmt.Sprintf("-%s%s@%d", kv.GetKey(), before, kv.GetModRevision())
 	}
 	return fmt.Sprintf("%s=%s%s@%d", kv.GetKey(), kv.GetValue(), before, kv.GetModRevision())
+}
+
+// also serves a site a second time, with another configuration.
+func (s *site) also(config etcd.Config) *grpc.ClientConn {
+	s.t.Helper()
+	config.Cluster = s
+	api, err := etcd.New(config)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	l, served := listen(s.t), make(chan error, 1)
+	go func() { served <- api.Serve(l, &http.Server{}) }()
+	conn := dial(s.t, l)
+	s.ends = append(s.ends, func() {
+		_ = conn.Close()
+		api.Close()
+		<-served
+	})
+	return conn
 }
 
 func remove(t *testing.T, conn *grpc.ClientConn, key, end string) int64 {

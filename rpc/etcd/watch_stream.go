@@ -172,7 +172,8 @@ func (w *watchStream) now(ctx context.Context) (*pb.ResponseHeader, error) {
 
 // tellProgress answers a request for progress, which is about all watches of the
 // stream: they have seen everything up to a revision. There is no answer while
-// one of them has not caught up, or begins in the future.
+// one of them has not caught up, or begins in the future, or was ended by a
+// compaction and not canceled by the client.
 func (w *watchStream) tellProgress() error {
 	if err := w.serveAll(); err != nil {
 		return err
@@ -180,10 +181,7 @@ func (w *watchStream) tellProgress() error {
 	var revision, latest int64 = math.MaxInt64, 0
 	watched := false
 	for _, one := range w.watches {
-		if one.source == nil {
-			continue
-		}
-		if !one.source.watcher.Following() {
+		if one.source == nil || !one.source.watcher.Following() {
 			return nil
 		}
 		watched = true

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/url"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -17,20 +18,27 @@ func TestSameAsEtcd(t *testing.T) {
 			p.ask(o)
 		}
 	})
+	t.Run("expiry", func(t *testing.T) {
+		p.t, p.script = t, nil
+		p.expiries()
+	})
 	for seed := range uint64(6) {
 		t.Run(fmt.Sprintf("seed%d", seed), func(t *testing.T) {
 			p.t, p.script = t, nil
 			p.clean()
 			g := &generator{Rand: rand.New(rand.NewPCG(seed, 2)), pair: p, modified: make(map[string]int64)}
+			streams := p.streams("/", "/a", "/a/a", "/a/_h", "/b", "/_h", "/c%20d/a/b")
 			for range 250 {
 				g.learn(p.ask(g.next()))
 			}
+			streams.compare(p.ask(op{method: "PUT", path: "/end"}).Node.ModifiedIndex)
 		})
 	}
 }
 
 // clean deletes everything.
 func (p *pair) clean() {
+	p.moved = nil
 	for _, n := range append(p.ask(op{method: "GET", path: "/"}).Node.Nodes, node{Key: "/_h"}) {
 		p.ask(op{method: "DELETE", path: n.Key, query: url.Values{"recursive": {"true"}}})
 	}
@@ -87,8 +95,11 @@ func (g *generator) next() op {
 	case n < 52:
 		o.method = "POST"
 		o.form.Set("value", g.value())
-		g.some(o.form, "ttl", 10, "100", "1000")
-		g.some(o.form, "dir", 10, "true")
+		if g.chance(90) {
+			g.some(o.form, "ttl", 10, "100", "1000")
+		} else {
+			o.form.Set("dir", "true")
+		}
 	case n < 72:
 		o.method = "DELETE"
 		g.some(o.query, "dir", 25, "true", "false")
@@ -112,10 +123,14 @@ func (g *generator) put(o op) {
 	switch {
 	case g.chance(20):
 		o.form.Set("dir", "true")
-		g.some(o.form, "ttl", 20, "5000", "6000") // longer than that of any file
+		// Longer than that of anything that can be in it: a TTL that the directory
+		// cuts short is not shown here.
+		g.some(o.form, "ttl", 20, strconv.Itoa(9000-1000*strings.Count(o.path, "/")))
 		g.some(o.query, "prevExist", 40, "true", "false")
 		return
-	case g.chance(12):
+	case g.pair.peek(o.path).Dir: // which gets other TTLs
+		o.form.Set("value", g.value())
+	case g.chance(15):
 		o.form.Set("refresh", "true")
 		o.form.Set("ttl", "500")
 	default:
@@ -130,7 +145,7 @@ func (g *generator) put(o op) {
 // compare asks for a value or an index that is, or is not, the one there.
 func (g *generator) compare(o op, percent int) {
 	g.some(o.query, "prevValue", percent, "v1", "v2", "v3")
-	if g.chance(percent) && !g.pair.moved[o.path] {
+	if g.chance(percent) && !g.pair.isMoved(o.path) {
 		index := g.modified[o.path]
 		if index == 0 || g.chance(20) {
 			index = g.pair.offset + 2

@@ -38,7 +38,7 @@ func (c *change) makeDir(ctx context.Context, v *view, action string, what deed)
 // the directory's new lease instead of the old one, or of one that is longer.
 func (c *change) planTerm(ctx context.Context, v *view) (*plan, error) {
 	from, end := dirStart(v.at.path), dirEnd(v.at.path)
-	lease, err := c.term(ctx, v, deedUpdate)
+	lease, err := c.term(ctx, v, deedUpdateDir)
 	if err != nil {
 		return nil, err
 	}

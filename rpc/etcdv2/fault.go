@@ -92,7 +92,7 @@ func (s *Server) explain(ctx context.Context, err error) *fault {
 		return told
 	case errors.As(err, &refused):
 		return fail(codeRaftInternal, "conclave: "+refused.Error(), 0)
-	case errors.Is(err, cluster.ErrStopped):
+	case errors.Is(err, cluster.ErrStopped), s.draining.Err() != nil && ctx.Err() != nil:
 		return fail(codeRaftInternal, "etcdserver: server stopped", 0)
 	case errors.Is(err, cluster.ErrOverloaded):
 		return fail(codeRaftInternal, "etcdserver: too many requests", 0)

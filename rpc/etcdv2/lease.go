@@ -94,7 +94,7 @@ func (s *space) ends(ctx context.Context, id int64, p string) (*deadline, error)
 		s.leases[id] = info
 	}
 	if info == nil { // it has just ended
-		if _, end, hinted := leaseHint(id); hinted {
+		if what, end, hinted := leaseHint(id); hinted && !what.ofDir() {
 			return &deadline{at: end}, nil
 		}
 		return nil, nil

@@ -31,7 +31,14 @@ const (
 	deedUpdate
 	deedCompareAndSwap
 	deedRefresh
+	deedSetDir
+	deedCreateDir
+	deedUpdateDir
 )
+
+// ofDir says whether the lease is that of a directory. What is in it has the
+// lease, too.
+func (d deed) ofDir() bool { return d >= deedSetDir }
 
 // actions are what watchers are told of each deed.
 var actions = [...]string{
@@ -40,6 +47,9 @@ var actions = [...]string{
 	deedUpdate:         actionUpdate,
 	deedCompareAndSwap: actionCompareAndSwap,
 	deedRefresh:        actionUpdate,
+	deedSetDir:         actionSet,
+	deedCreateDir:      actionCreate,
+	deedUpdateDir:      actionUpdate,
 }
 
 // leaseCount tells the leases of this process apart that end at the same time.
@@ -60,5 +70,5 @@ func leaseHint(id int64) (what deed, end time.Time, ok bool) {
 	}
 	what = deed(id >> countBits & (1<<deedBits - 1))
 	end = endEpoch.Add(time.Duration(id>>(deedBits+countBits)&(1<<endBits-1)) * endUnit)
-	return what, end, int(what) < len(actions)
+	return what, end, true
 }

@@ -26,9 +26,9 @@ type pair struct {
 	// created has the createdIndex of the files that a set has replaced since,
 	// which stays what it was here.
 	created map[string]int64
-	// moved are the files that got their directory's lease, which modifies them
-	// here.
-	moved map[string]bool
+	// moved are the directories that got another TTL, which modifies here what is
+	// in them.
+	moved []string
 	// script is what was asked so far.
 	script []string
 }
@@ -37,7 +37,7 @@ func newPair(t *testing.T, programs debian) *pair {
 	t.Helper()
 	p := &pair{
 		t: t, client: &http.Client{Transport: &http.Transport{}}, etcd: programs.start(t), ours: newSite(t),
-		created: make(map[string]int64), moved: make(map[string]bool),
+		created: make(map[string]int64),
 	}
 	t.Cleanup(p.client.CloseIdleConnections)
 	p.offset = p.index(fetch(t, p.client, "GET", p.etcd+"/v2/keys", "")) - p.index(p.ours.call("GET", "", ""))
@@ -96,6 +96,11 @@ func (p *pair) ask(o op) told {
 	p.t.Helper()
 	target, form := o.render(0)
 	p.script = append(p.script, fmt.Sprintf("%s %s %s", o.method, target, form))
+	silent := o.query.Get("noValueOnSuccess") != ""
+	var before node
+	if silent {
+		before = p.peek(o.path)
+	}
 	theirs := fetch(p.t, p.client, o.method, p.etcd+"/v2/keys"+target, form)
 	target, form = o.render(p.offset)
 	mine := p.ours.call(o.method, target, form)
@@ -106,10 +111,24 @@ func (p *pair) ask(o op) told {
 	}
 	want, got := decode(p.t, theirs.body), decode(p.t, mine.body)
 	p.translate(&got)
-	p.follow(&want)
 	answer := want
+	if silent && want.Action != "" && want.Node.Key == "" {
+		unsaid := told{Action: want.Action, Node: p.peek(o.path)}
+		if before.Key != "" {
+			unsaid.PrevNode = &before
+		}
+		p.follow(&unsaid)
+	}
+	p.follow(&want)
 	p.same(p.outcome(theirs, want, 0), p.outcome(mine, got, p.offset))
 	return answer
+}
+
+// peek is what etcd has at a path.
+func (p *pair) peek(at string) node {
+	p.t.Helper()
+	target, _ := op{path: at}.render(0)
+	return decode(p.t, fetch(p.t, p.client, "GET", p.etcd+"/v2/keys"+target, "").body).Node
 }
 
 // outcome is what is compared.
@@ -180,7 +199,7 @@ func (p *pair) follow(t *told) {
 	case t.Action == "set" && !t.Node.Dir && t.PrevNode != nil:
 		p.created[key] = t.PrevNode.CreatedIndex
 	case t.Action == "update" && t.Node.Dir:
-		p.movedBelow(key)
+		p.moved = append(p.moved, key)
 	}
 	if t.Action == "get" || put {
 		p.expect(&t.Node)
@@ -194,19 +213,14 @@ func (p *pair) follow(t *told) {
 	}
 }
 
-// movedBelow notes that a directory got another TTL.
-func (p *pair) movedBelow(dir string) {
-	all := fetch(p.t, p.client, "GET", p.etcd+"/v2/keys"+dir+"?recursive=true", "")
-	var note func(n node)
-	note = func(n node) {
-		if !n.Dir {
-			p.moved[n.Key] = true
-		}
-		for _, inside := range n.Nodes {
-			note(inside)
+// isMoved says whether the index of a file is not to be compared.
+func (p *pair) isMoved(file string) bool {
+	for _, dir := range p.moved {
+		if strings.HasPrefix(file, dir+"/") {
+			return true
 		}
 	}
-	note(decode(p.t, all.body).Node)
+	return false
 }
 
 func (p *pair) expect(n *node) {
@@ -234,7 +248,7 @@ func (p *pair) blurNode(n *node) {
 	if n.Dir {
 		n.ModifiedIndex, n.CreatedIndex = 0, 0
 	}
-	if p.moved[n.Key] {
+	if p.isMoved(n.Key) {
 		n.ModifiedIndex = 0
 	}
 	n.Nodes = slices.Clone(n.Nodes)

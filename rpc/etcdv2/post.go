@@ -73,7 +73,7 @@ func (c *change) planPost(ctx context.Context, v *view) (*plan, error) {
 
 func (c *change) makeInOrder(ctx context.Context, v *view) (*plan, error) {
 	if c.req.dir {
-		return c.makeDir(ctx, v, actionCreate, deedCreate)
+		return c.makeDir(ctx, v, actionCreate, deedCreateDir)
 	}
 	p := &plan{compares: v.entry()}
 	return p, c.write(ctx, p, v, actionCreate, deedCreate)

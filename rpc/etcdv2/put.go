@@ -37,7 +37,7 @@ func (c *change) planSet(ctx context.Context, v *view) (*plan, error) {
 		return nil, v.fault(codeNotFile)
 	}
 	if c.req.dir {
-		return c.makeDir(ctx, v, actionSet, deedSet)
+		return c.makeDir(ctx, v, actionSet, deedSetDir)
 	}
 	p := &plan{compares: append(v.entry(), v.vacant())}
 	if c.req.refresh {
@@ -58,7 +58,7 @@ func (c *change) planCreate(ctx context.Context, v *view) (*plan, error) {
 		return nil, v.fault(codeNodeExist)
 	}
 	if c.req.dir {
-		p, err := c.makeDir(ctx, v, actionCreate, deedCreate)
+		p, err := c.makeDir(ctx, v, actionCreate, deedCreateDir)
 		if err == nil {
 			p.compares = append(p.compares, absent(v.at.path))
 		}

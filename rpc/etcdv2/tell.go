@@ -74,7 +74,7 @@ func (t *teller) revision(ctx context.Context, revision int64, changes []*logv1.
 	if err != nil {
 		return nil, err
 	}
-	files, err := t.files(ctx, revision, puts)
+	files, err := t.files(ctx, puts)
 	if err != nil {
 		return nil, err
 	}
@@ -98,36 +98,50 @@ func (t *teller) concerned(p string) bool {
 func (t *teller) dirs(ctx context.Context, puts, deletes []touch) (events []*event, files, rest []touch, err error) {
 	marks, files := divide(puts, func(p touch) bool { return p.mark })
 	for _, m := range marks {
-		var over, inside []touch
+		var over []touch
 		if over, deletes = divide(deletes, func(d touch) bool { return d.path == m.path && !d.mark }); len(over) == 0 &&
 			slices.ContainsFunc(deletes, func(d touch) bool { return below(m.path, d.path) }) {
 			continue // it keeps the directory of what was deleted
 		}
-		inside, files = divide(files, func(f touch) bool { return below(m.path, f.path) && f.same() })
-		within := slices.ContainsFunc(marks, func(o touch) bool { return below(o.path, m.path) && m.same() })
-		if within {
-			continue // it follows a directory above
+		_, files = divide(files, func(f touch) bool { return below(m.path, f.path) && f.same() })
+		if follows, err := t.follows(ctx, m); err != nil {
+			return nil, nil, nil, err
+		} else if follows {
+			continue
 		}
-		e := &event{Action: actionSet}
-		end, err := t.ends(ctx, m.GetKv().GetLeaseId(), m.path)
+		e, err := t.dir(ctx, m)
 		if err != nil {
 			return nil, nil, nil, err
 		}
-		e.Node = directory(m.path, m.GetKv(), end)
-		what, _, hinted := leaseHint(m.GetKv().GetLeaseId())
-		switch {
-		case len(over) > 0:
-			e.PrevNode = file(m.path, over[0].GetPrevious(), nil)
-		case m.GetPrevious() != nil:
-			e.Action, e.PrevNode = actionUpdate, directory(m.path, m.GetPrevious(), nil)
-		case len(inside) > 0:
-			e.Action = actionUpdate
-		case hinted && end != nil:
-			e.Action = actions[what]
+		if len(over) > 0 {
+			e.Action, e.PrevNode = actionSet, file(m.path, over[0].GetPrevious(), nil)
 		}
 		events = append(events, e)
 	}
 	return events, files, deletes, nil
+}
+
+// dir makes the event of a directory whose mark was put: the directory was made,
+// or, if it was there, got another TTL.
+func (t *teller) dir(ctx context.Context, m touch) (*event, error) {
+	lease := m.GetKv().GetLeaseId()
+	end, err := t.ends(ctx, lease, m.path)
+	if err != nil {
+		return nil, err
+	}
+	what, was, hinted := leaseHint(lease)
+	if end == nil && hinted && what.ofDir() && t.leases[lease] == nil {
+		end = &deadline{at: was} // it has ended since
+	}
+	e := &event{Action: actionSet, Node: directory(m.path, m.GetKv(), end)}
+	if hinted && end != nil {
+		e.Action = actions[what]
+	}
+	before, err := t.inside(ctx, m.GetKv().GetModRevision()-1, []string{m.path})
+	if first := before[m.path]; first != nil {
+		e.Action, e.PrevNode = actionUpdate, directory(m.path, first, nil)
+	}
+	return e, err
 }
 
 // divide takes those out of a list that are of one kind.
@@ -143,19 +157,17 @@ func divide(all []touch, is func(touch) bool) (those, others []touch) {
 }
 
 // files makes the events of files that were put. A refresh is not told.
-func (t *teller) files(ctx context.Context, revision int64, puts []touch) ([]*event, error) {
+func (t *teller) files(ctx context.Context, puts []touch) ([]*event, error) {
 	var events []*event
 	for _, p := range puts {
 		lease := p.GetKv().GetLeaseId()
 		what, _, hinted := leaseHint(lease)
-		if p.same() {
-			follows, err := t.follows(ctx, revision, p)
-			if err != nil {
-				return nil, err
-			}
-			if follows || hinted && what == deedRefresh {
-				continue
-			}
+		follows, err := t.follows(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		if follows || p.same() && hinted && what == deedRefresh {
+			continue
 		}
 		end, err := t.ends(ctx, lease, p.path)
 		if err != nil {
@@ -179,11 +191,13 @@ func (t *teller) files(ctx context.Context, revision int64, puts []touch) ([]*ev
 	return events, nil
 }
 
-// follows says whether a file only got another lease with a directory above it.
-func (t *teller) follows(ctx context.Context, revision int64, p touch) (bool, error) {
-	if p.GetKv().GetLeaseId() == p.GetPrevious().GetLeaseId() {
+// follows says whether a file or directory only got another lease with one that
+// is above it.
+func (t *teller) follows(ctx context.Context, p touch) (bool, error) {
+	if !p.same() || p.GetKv().GetLeaseId() == p.GetPrevious().GetLeaseId() {
 		return false, nil
 	}
+	revision := p.GetKv().GetModRevision()
 	var marks []*logv1.Range
 	for _, dir := range ancestors(p.path) {
 		mark := one(dirStart(dir))

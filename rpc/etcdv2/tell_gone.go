@@ -54,7 +54,7 @@ func (t *teller) end(ctx context.Context, revision int64, top string, first *log
 	var before *node
 	one := group[0]
 	switch {
-	case top != "" && (len(group) > 1 || one.mark || string(first.GetKey()) == dirStart(top)):
+	case top != "" && (len(group) > 1 || one.mark || string(first.GetKey()) == dirStart(top) || !t.concerned(one.path)):
 		before = directory(top, first, nil)
 	case one.mark:
 		return nil, nil // something is still in the directory

@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 
+	"github.com/conclavehq/conclave/cluster"
 	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
 	"github.com/conclavehq/conclave/statemachine/feed"
 )
@@ -19,7 +20,10 @@ func (s *Server) wait(w http.ResponseWriter, r *http.Request, req *request) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer context.AfterFunc(s.draining, cancel)()
-
+	if s.draining.Err() != nil {
+		s.explain(ctx, cluster.ErrStopped).write(w)
+		return
+	}
 	in, index, watcher, err := s.watch(ctx, req)
 	if err != nil {
 		s.explain(ctx, err).write(w)

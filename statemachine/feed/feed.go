@@ -1,7 +1,6 @@
 package feed
 
 import (
-	"slices"
 	"sync"
 
 	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
@@ -34,9 +33,8 @@ type Feed struct {
 		// revisions are the last ones published, by namespace.
 		revisions map[uint32]int64
 		topics    map[Filter]*topic
-		// ranges are the topics of kindRange by namespace, in the order in
-		// which they were first subscribed to.
-		ranges map[uint32][]*topic
+		// ranges are the topics of kindRange by namespace.
+		ranges map[uint32]*ranges
 		// keys counts the topics of keys and ranges by namespace.
 		keys map[uint32]int
 		// touched is scratch space of Publish.
@@ -62,7 +60,7 @@ func New(buffer int) *Feed {
 	f := &Feed{buffer: buffer}
 	f.mu.revisions = map[uint32]int64{}
 	f.mu.topics = map[Filter]*topic{}
-	f.mu.ranges = map[uint32][]*topic{}
+	f.mu.ranges = map[uint32]*ranges{}
 	f.mu.keys = map[uint32]int{}
 	return f
 }
@@ -131,10 +129,8 @@ func (f *Feed) matchLocked(event *logv1.Event) {
 		}
 	})
 	if kv := event.GetKv(); kv != nil {
-		for _, t := range f.mu.ranges[event.GetNamespaceId()] {
-			if t.filter.contains(kv.GetKv().GetKey()) {
-				f.addLocked(t, event)
-			}
+		if ranges := f.mu.ranges[event.GetNamespaceId()]; ranges != nil {
+			ranges.containing(kv.GetKv().GetKey(), func(t *topic) { f.addLocked(t, event) })
 		}
 	}
 }
@@ -174,7 +170,10 @@ func (f *Feed) subscribe(s *Subscription) *Subscription {
 			f.mu.keys[filter.namespace]++
 		}
 		if filter.kind == kindRange {
-			f.mu.ranges[filter.namespace] = append(f.mu.ranges[filter.namespace], t)
+			if f.mu.ranges[filter.namespace] == nil {
+				f.mu.ranges[filter.namespace] = &ranges{}
+			}
+			f.mu.ranges[filter.namespace].add(t)
 		}
 	}
 	s.slot = len(t.subscribers)
@@ -207,11 +206,8 @@ func (f *Feed) unsubscribe(s *Subscription) {
 	}
 	if s.filter.kind == kindRange {
 		ranges := f.mu.ranges[s.filter.namespace]
-		ranges = slices.DeleteFunc(ranges, func(r *topic) bool { return r == t })
-		if len(ranges) == 0 {
+		if ranges.remove(t); len(ranges.sorted) == 0 {
 			delete(f.mu.ranges, s.filter.namespace)
-		} else {
-			f.mu.ranges[s.filter.namespace] = ranges
 		}
 	}
 }

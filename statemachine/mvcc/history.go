@@ -17,7 +17,7 @@ type Changes struct {
 	// Previous asks for the versions before, too.
 	Previous bool
 	// Passed, if it is set, is called with the revision of each change of another
-	// key on the way, and ends the reading when it returns false.
+	// key that is read on the way, and ends the reading when it returns false.
 	Passed func(revision int64) bool
 }
 
@@ -26,7 +26,8 @@ type Changes struct {
 // (promise D4: a watch never misses one silently). A version before that is
 // compacted is left out of its event.
 func (s Snapshot) History(q Changes, visit func(revision int64, event *logv1.KVEvent) bool) *logv1.Refusal {
-	if first := s.Watchable(); q.From < first {
+	first := s.Watchable()
+	if q.From < first {
 		return &logv1.Refusal{
 			Reason:   logv1.Reason_REASON_COMPACTED,
 			Detail:   fmt.Sprintf("changes before revision %d are forgotten", first),
@@ -34,6 +35,9 @@ func (s Snapshot) History(q Changes, visit func(revision int64, event *logv1.KVE
 		}
 	}
 	sp := spanOf(q.Key, q.RangeEnd)
+	if sp.single && q.From > first && s.historyOfKey(q, visit) {
+		return nil
+	}
 	from, to := revisionKey(s.ns, max(q.From, 0), 0), revisionKey(s.ns, q.To+1, 0)
 	if bytes.Compare(from, to) >= 0 {
 		return nil

@@ -303,7 +303,7 @@ func (w *world) read(s Snapshot) {
 	w.same("current", w.model.last().after[string(key)], s.Current(key))
 
 	from := max(0, w.model.compacted) + w.rng.Int64N(4)
-	changes := Changes{From: from, To: from + w.rng.Int64N(30), Previous: w.rng.IntN(2) == 0}
+	changes := Changes{From: from, To: from + w.rng.Int64N(60), Previous: w.rng.IntN(2) == 0}
 	changes.Key, changes.RangeEnd = w.span()
 	var events []*logv1.KVEvent
 	if refusal := s.History(changes, func(_ int64, event *logv1.KVEvent) bool {

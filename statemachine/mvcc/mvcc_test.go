@@ -67,15 +67,18 @@ func TestHistoryAtTheCompactedRevision(t *testing.T) {
 		events = append(events, event)
 		return true
 	}
-	if refusal := w.kv.History(Changes{From: 3, To: 4, Key: key, Previous: true}, keep); refusal != nil {
-		t.Fatal(refusal)
+	for _, to := range []int64{4, 4 + manyRevisions} {
+		events = nil
+		if refusal := w.kv.History(Changes{From: 3, To: to, Key: key, Previous: true}, keep); refusal != nil {
+			t.Fatal(refusal)
+		}
+		w.same("events", []*logv1.KVEvent{
+			{Type: logv1.KVEvent_TYPE_DELETE, Kv: &logv1.KeyValue{Key: key, ModRevision: 3}},
+			{Type: logv1.KVEvent_TYPE_PUT, Kv: &logv1.KeyValue{
+				Key: key, Value: []byte("w"), CreateRevision: 4, ModRevision: 4, Version: 1,
+			}},
+		}, events)
 	}
-	w.same("events", []*logv1.KVEvent{
-		{Type: logv1.KVEvent_TYPE_DELETE, Kv: &logv1.KeyValue{Key: key, ModRevision: 3}},
-		{Type: logv1.KVEvent_TYPE_PUT, Kv: &logv1.KeyValue{
-			Key: key, Value: []byte("w"), CreateRevision: 4, ModRevision: 4, Version: 1,
-		}},
-	}, events)
 
 	refusal := w.kv.History(Changes{From: 2, To: 4, Key: key}, keep)
 	if refusal.GetReason() != logv1.Reason_REASON_COMPACTED || refusal.GetRevision() != 3 {
@@ -95,6 +98,34 @@ func TestHistoryStopsWhenTold(t *testing.T) {
 			return len(seen) < 3
 		})
 	w.same("revisions", []int64{5, 6, 7}, seen)
+}
+
+// A key of many or large versions is read like all others.
+func TestHistoryOfABusyKey(t *testing.T) {
+	for name, size := range map[string]int{"many": 0, "large": 2 * maxLifeBytes / manyRevisions} {
+		w := newWorld(t, 0)
+		last := int64(maxLives + 50)
+		if size > 0 {
+			last = 2 * manyRevisions
+		}
+		for revision := int64(2); revision <= last; revision++ {
+			w.kv.Put(revision, 0, []byte("k"), make([]byte, size), 0, true)
+		}
+		if _, ok := w.kv.lives([]byte("k"), 2); ok {
+			t.Errorf("%s: not too many", name)
+		}
+		next := int64(2)
+		w.kv.History(Changes{From: 2, To: last, Key: []byte("k")}, func(revision int64, event *logv1.KVEvent) bool {
+			if revision != next || event.GetKv().GetVersion() != revision-1 {
+				t.Fatalf("%s: %d is %v, want revision %d", name, revision, event.GetKv().GetVersion(), next)
+			}
+			next++
+			return true
+		})
+		if next != last+1 {
+			t.Errorf("%s: read up to %d of %d", name, next-1, last)
+		}
+	}
 }
 
 // A namespace's records are its own.

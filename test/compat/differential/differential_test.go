@@ -59,7 +59,7 @@ func compareSystems(t *testing.T, first, second system) {
 	for range min(*pairsFlag, len(seeds)) {
 		running.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(seeds) && !stop.Load(); i = int(next.Add(1)) - 1 {
-				s := dropWatches(generate(seeds[i], *operationsFlag))
+				s := generate(seeds[i], *operationsFlag)
 				r := playSeed(t, first, second, s)
 				if r == nil {
 					stop.Store(true)
@@ -104,14 +104,19 @@ func reportSeed(t *testing.T, first, second system, seed uint64, s script, r *ru
 	if deadline, ok := t.Deadline(); ok {
 		limit = min(limit, time.Until(deadline)/2)
 	}
-	from := &servers{kinds: [2]system{first, second}}
+	first.patience, second.patience = hastyPatience, hastyPatience
+	from := &servers{kinds: [2]system{first, second}, used: true}
 	defer from.drop()
 	k := shrink(t.Context(), from, s, r, limit)
 	if len(k.best.operations) > 200 {
 		t.Errorf("no short script was found in %s and %d tries", limit, k.tries)
 		return
 	}
-	t.Errorf("the shortest script that differs, of %d tries (· is the test's own):\n%s", k.tries, k.run)
+	once := ""
+	if !k.again {
+		once = "; run again on fresh servers they did not differ"
+	}
+	t.Errorf("the shortest script in which they differ, of %d tries (· is the test's own)%s:\n%s", k.tries, once, k.run)
 }
 
 // parseSeeds reads "1-3,7".

@@ -249,7 +249,7 @@ func TestFaultsAreFound(t *testing.T) {
 		t.Skip("proves nothing about Conclave")
 	}
 	hasty := etcdSystem
-	hasty.patience = 3 * time.Second
+	hasty.patience = hastyPatience
 	p := newPair(t, etcdSystem, hasty)
 	for _, f := range faults {
 		t.Run(f.name, func(t *testing.T) {
@@ -297,9 +297,9 @@ func TestShrink(t *testing.T) {
 			}
 		})}}
 	}
-	from := &servers{kinds: [2]system{etcdSystem, wrong}}
+	from := &servers{kinds: [2]system{etcdSystem, wrong}, used: true}
 	defer from.drop()
-	p, err := from.inLockstep(t.Context())
+	p, err := from.next(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -195,7 +195,7 @@ func (g *generator) compare() *pb.Compare {
 // request is refused by the server or by gRPC.
 func (g *generator) largeValues() {
 	prefix := []byte("large/")
-	for _, size := range []int{1600 << 10, 2 << 20, 2200 << 10} {
+	for _, size := range []int{1500 << 10, 1600 << 10, 2 << 20, 2200 << 10} {
 		g.add(&pb.PutRequest{Key: prefix, Value: make([]byte, size)})
 	}
 	watch := &pb.WatchCreateRequest{Key: prefix, RangeEnd: prefixEnd(prefix), PrevKv: g.prevKV, Fragment: true}

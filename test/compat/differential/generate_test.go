@@ -15,6 +15,8 @@ type generator struct {
 	script script
 	// prevKV allows watches with prev_kv; then there is one stream (wanted_test.go).
 	prevKV bool
+	// history lets watches begin thousands of revisions ago: compactions are rare.
+	history bool
 	// slots is how many leases were granted without an id.
 	slots int
 }
@@ -26,6 +28,8 @@ func generate(seed uint64, operations int) script {
 	if g.prevKV = seed%2 == 0; g.prevKV {
 		g.script.streams = 1
 	}
+	g.history = seed%3 == 0
+	g.script.leader = seed%5 == 0
 	// A fresh store is the only one with a revision 0 to compact.
 	if g.one(2) {
 		g.add(&pb.CompactionRequest{})
@@ -50,6 +54,10 @@ func (g *generator) addTo(o operation) { g.script.operations = append(g.script.o
 
 // anything adds one operation, each kind as often as it seems worth.
 func (g *generator) anything() {
+	compactions := 12
+	if g.history {
+		compactions = 1
+	}
 	kinds := []struct {
 		weight int
 		add    func()
@@ -59,7 +67,7 @@ func (g *generator) anything() {
 		{40, func() { g.addTo(operation{request: g.streamable(), streamed: true}) }},
 		{60, func() { g.add(g.deleteRange()) }},
 		{190, func() { g.add(g.txn(3)) }},
-		{12, func() { g.add(g.compaction()) }},
+		{compactions, func() { g.add(g.compaction()) }},
 		{35, g.grant},
 		{25, func() { g.add(&pb.LeaseRevokeRequest{ID: g.leaseID()}) }},
 		{25, func() { g.add(&pb.LeaseKeepAliveRequest{ID: g.leaseID()}) }},

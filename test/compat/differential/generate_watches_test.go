@@ -32,10 +32,14 @@ func (g *generator) watch() {
 }
 
 func (g *generator) create(r *pb.WatchCreateRequest) {
-	g.addTo(operation{
+	o := operation{
 		request: &pb.WatchRequest{RequestUnion: &pb.WatchRequest_CreateRequest{CreateRequest: r}},
 		stream:  g.stream(),
-	})
+	}
+	if g.one(10) {
+		o.times = 2 + g.IntN(2)
+	}
+	g.addTo(o)
 }
 
 // watchID is one that a server is likely to choose, too, or is free to be chosen.

@@ -43,10 +43,10 @@ func (s *side) rename(m proto.Message) {
 	})
 }
 
-// anonymous removes from all headers who answered.
+// anonymous removes from all headers who answered, but not whether they tell.
 func anonymous(m protoreflect.Message) {
 	if h, ok := m.Interface().(*pb.ResponseHeader); ok {
-		h.ClusterId, h.MemberId, h.RaftTerm = 0, 0, 0
+		h.ClusterId, h.MemberId, h.RaftTerm = min(h.ClusterId, 1), min(h.MemberId, 1), min(h.RaftTerm, 1)
 		return
 	}
 	m.Range(func(field protoreflect.FieldDescriptor, v protoreflect.Value) bool {

@@ -21,6 +21,8 @@ type operation struct {
 	streamed bool
 	// stream is the watch stream that a WatchRequest goes to.
 	stream int
+	// times is how often a watch is asked for, all at once; 0 is once.
+	times int
 	// lease is the slot that remembers the lease that a grant without an id gave.
 	lease int
 	// expires has a granted lease expire, with keys, instead of being revoked.
@@ -30,7 +32,9 @@ type operation struct {
 // script is what one seed stands for.
 type script struct {
 	// streams is the number of watch streams that are open from the start.
-	streams    int
+	streams int
+	// leader has all calls demand that the server knows a leader.
+	leader     bool
 	operations []operation
 }
 
@@ -103,6 +107,9 @@ func (o operation) String() string {
 	text := fmt.Sprintf("%s(%s)", o.method(), text(o.request))
 	if grant, ok := o.request.(*pb.LeaseGrantRequest); ok && grant.GetID() == 0 {
 		text += fmt.Sprintf(" → lease#%d", o.lease)
+	}
+	if o.times > 1 {
+		text += fmt.Sprintf(" %d times at once", o.times)
 	}
 	return text
 }

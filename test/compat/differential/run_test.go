@@ -6,7 +6,9 @@ import (
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -64,7 +66,10 @@ type difference struct {
 func play(ctx context.Context, p pair, s script) (*run, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	r := &run{ctx: ctx, compacted: -1}
+	if s.leader {
+		ctx = metadata.AppendToOutgoingContext(ctx, rpctypes.MetadataRequireLeaderKey, rpctypes.MetadataHasLeader)
+	}
+	r := &run{ctx: ctx, compacted: p[0].compacted}
 	for i := range p {
 		r.sides[i] = newSide(ctx, p[i])
 		defer r.sides[i].end()
@@ -137,7 +142,7 @@ func (r *run) hearOften() error {
 func (r *run) watch(o operation, request *pb.WatchRequest) error {
 	switch union := request.GetRequestUnion().(type) {
 	case *pb.WatchRequest_CreateRequest:
-		if r.sides[0].streams[o.stream].live() >= maxWatches+2 {
+		if r.sides[0].streams[o.stream].live()+max(1, o.times) > maxWatches+1 {
 			return nil
 		}
 		start := r.resolve(r.sides[0], union.CreateRequest).(*pb.WatchCreateRequest).GetStartRevision()

@@ -8,23 +8,31 @@ import (
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 )
 
-// servers are a pair for many scripts in a row. It is emptied between them, and
-// replaced when the two are not in lockstep any more: starting takes a second,
-// and looking for the shortest script takes hundreds of runs.
+// servers are a pair for many scripts in a row.
 type servers struct {
 	kinds [2]system
-	pair  pair
+	// used allows a pair to be used again, after it was emptied, as long as the two
+	// are in lockstep: starting takes a second, and looking for the shortest script
+	// takes hundreds of runs. Fresh ones are made to look used, too.
+	used bool
+	pair pair
 }
 
-// inLockstep is a pair that is empty and equally far.
-func (v *servers) inLockstep(ctx context.Context) (pair, error) {
-	if v.pair[0] != nil && level(ctx, v.pair) == nil {
+// next is a pair that is empty and equally far.
+func (v *servers) next(ctx context.Context) (pair, error) {
+	if v.used && v.pair[0] != nil && level(ctx, v.pair) == nil {
 		return v.pair, nil
 	}
 	v.drop()
-	var err error
-	v.pair, err = startPair(ctx, v.kinds[0], v.kinds[1])
-	return v.pair, err
+	p, err := startPair(ctx, v.kinds[0], v.kinds[1])
+	if err != nil {
+		return p, err
+	}
+	v.pair = p
+	if v.used {
+		err = level(ctx, p)
+	}
+	return p, err
 }
 
 // drop ends the pair. What it says while it ends is of no interest.
@@ -33,7 +41,7 @@ func (v *servers) drop() {
 	v.pair = pair{}
 }
 
-// level empties both systems and brings them to the same revision.
+// level empties both systems, brings them to the same revision and compacts them.
 func level(ctx context.Context, p pair) error {
 	ctx, cancel := context.WithTimeout(ctx, defaultPatience)
 	defer cancel()
@@ -44,8 +52,8 @@ func level(ctx context.Context, p pair) error {
 			return err
 		}
 	}
-	const most = 200
-	target := max(heads[0], heads[1]) + 1
+	const least, most = 100, 200 // revisions before the head mean something, and one that is far behind is not helped
+	target := max(heads[0], heads[1], least) + 1
 	for i, s := range p {
 		kv := pb.NewKVClient(s.api)
 		if target-heads[i] > most {
@@ -66,6 +74,7 @@ func level(ctx context.Context, p pair) error {
 		if _, err := kv.Compact(ctx, &pb.CompactionRequest{Revision: target + 1, Physical: true}); err != nil {
 			return err
 		}
+		s.compacted = target + 1
 	}
 	return nil
 }

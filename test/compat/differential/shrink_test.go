@@ -19,6 +19,8 @@ type shrinker struct {
 	// best is the shortest script so far, and how it went.
 	best script
 	run  *run
+	// again is set when the systems differed in it on fresh servers, too.
+	again bool
 	// tries counts the scripts that were run.
 	tries int
 }
@@ -27,8 +29,9 @@ type shrinker struct {
 // with one that differed, and how.
 func shrink(ctx context.Context, from *servers, s script, r *run, limit time.Duration) *shrinker {
 	k := &shrinker{ctx: ctx, servers: from, deadline: time.Now().Add(limit), best: s, run: r}
-	whole := *k
-	k.better(s.with(s.operations[:r.done]))
+	if !k.better(s.with(s.operations[:r.done])) {
+		from.used = false
+	}
 	k.suffix()
 	k.without(refusedOn)
 	k.without(reads)
@@ -38,12 +41,9 @@ func shrink(ctx context.Context, from *servers, s script, r *run, limit time.Dur
 		k.remove()
 		k.simplify()
 	}
-	from.drop() // the shortest has to differ on servers that saw nothing else
-	if r, err := k.try(k.best); err != nil || r.found == nil {
-		whole.tries = k.tries
-		return &whole
-	} else {
-		k.run = r
+	from.drop() // it has to differ on servers that saw nothing else
+	if r, err := k.try(k.best); err == nil && r.found != nil {
+		k.run, k.again = r, true
 	}
 	return k
 }
@@ -52,7 +52,7 @@ func (k *shrinker) late() bool { return k.ctx.Err() != nil || time.Now().After(k
 
 func (k *shrinker) try(s script) (*run, error) {
 	k.tries++
-	p, err := k.servers.inLockstep(k.ctx)
+	p, err := k.servers.next(k.ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -107,7 +107,7 @@ func (s *side) perform(o operation, request proto.Message) answer {
 		}
 		return a
 	case *pb.WatchRequest:
-		return s.watch(o.stream, r)
+		return s.watch(o, r)
 	default:
 		panic(fmt.Sprintf("no method takes a %T", request))
 	}

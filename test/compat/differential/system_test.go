@@ -25,6 +25,10 @@ const startTimeout = time.Minute
 // into it counts as a difference.
 const defaultPatience = 20 * time.Second
 
+// hastyPatience is for scripts that are run many times, and in which an answer
+// probably will not come.
+const hastyPatience = 3 * time.Second
+
 // system is a server of etcd's API.
 type system struct {
 	name string
@@ -97,6 +101,8 @@ func startConclave(ctx context.Context, dir string) (string, func() error, error
 type server struct {
 	system
 	conn *grpc.ClientConn
+	// compacted is how far it is compacted before a script begins.
+	compacted int64
 	// api is what calls go through: conn, or something that distorts it.
 	api  grpc.ClientConnInterface
 	stop func() error
@@ -119,7 +125,7 @@ func startServer(ctx context.Context, kind system) (*server, error) {
 	if err != nil {
 		return nil, errors.Join(err, remove())
 	}
-	s := &server{system: kind, conn: conn, api: conn}
+	s := &server{system: kind, conn: conn, api: conn, compacted: -1}
 	if kind.dialled != nil {
 		s.api = kind.dialled(conn)
 	}

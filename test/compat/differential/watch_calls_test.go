@@ -48,14 +48,23 @@ func (s *side) watchBarrier(w *watchStream) error {
 }
 
 // watch sends a request on a stream and waits for its answer, if one is due.
-func (s *side) watch(stream int, r *pb.WatchRequest) answer {
-	w := s.streams[stream]
+func (s *side) watch(o operation, r *pb.WatchRequest) answer {
+	w := s.streams[o.stream]
 	switch union := r.GetRequestUnion().(type) {
 	case *pb.WatchRequest_CreateRequest:
-		return s.create(w, union.CreateRequest)
+		return s.createAll(w, union.CreateRequest, max(1, o.times))
 	case *pb.WatchRequest_CancelRequest:
 		return s.cancel(w, union.CancelRequest.GetWatchId())
-	default: // progress, which comes when it comes; and nonsense, which is ignored
+	case *pb.WatchRequest_ProgressRequest:
+		// The answer comes when it comes. But it is about now: a request that follows
+		// is answered when this one has been handled.
+		if err := w.client.Send(r); err != nil {
+			return answered(nil, err)
+		}
+		s.create(w, &pb.WatchCreateRequest{Key: barrierKey, WatchId: probeWatch})
+		s.cancel(w, probeWatch)
+		return answer{}
+	default: // nonsense, which is ignored
 		return answered(nil, w.client.Send(r))
 	}
 }
@@ -71,10 +80,19 @@ func (w *watchStream) live() int {
 	return n
 }
 
-// create waits for the answer, so that what happens next comes after it.
 func (s *side) create(w *watchStream, r *pb.WatchCreateRequest) answer {
-	w.asked = append(w.asked, proto.CloneOf(r))
-	return s.control(w, &pb.WatchRequest{RequestUnion: &pb.WatchRequest_CreateRequest{CreateRequest: r}})
+	return s.createAll(w, r, 1)
+}
+
+// createAll asks for a watch several times and waits for the answers, so that
+// what happens next comes after them. It returns the first; all are compared with
+// what the watches are sent.
+func (s *side) createAll(w *watchStream, r *pb.WatchCreateRequest, times int) answer {
+	all := slices.Repeat([]*pb.WatchRequest{{
+		RequestUnion: &pb.WatchRequest_CreateRequest{CreateRequest: r},
+	}}, times)
+	w.asked = append(w.asked, slices.Repeat([]*pb.WatchCreateRequest{r}, times)...)
+	return s.control(w, all...)
 }
 
 // cancel waits for the answer if there is such a watch; else there is none.
@@ -88,12 +106,15 @@ func (s *side) cancel(w *watchStream, id int64) answer {
 	return a
 }
 
-func (s *side) control(w *watchStream, r *pb.WatchRequest) answer {
+// control sends requests that are answered.
+func (s *side) control(w *watchStream, all ...*pb.WatchRequest) answer {
 	before := len(w.controls)
-	if err := w.client.Send(r); err != nil {
-		return answered(nil, err)
+	for _, r := range all {
+		if err := w.client.Send(r); err != nil {
+			return answered(nil, err)
+		}
 	}
-	if err := w.await(s, func() bool { return len(w.controls) > before }); err != nil {
+	if err := w.await(s, func() bool { return len(w.controls) >= before+len(all) }); err != nil {
 		return s.unanswered(err)
 	}
 	return answer{message: proto.CloneOf(w.controls[before])}
