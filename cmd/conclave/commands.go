@@ -18,7 +18,7 @@ func recipeCommands(a *app) []*cobra.Command {
 
 func clusterCommands(a *app) []*cobra.Command {
 	return []*cobra.Command{
-		newNamespaceCommand(a), newImportCommand(a), newMemberCommand(a), newEndpointCommand(a), newMoveLeaderCommand(a),
+		newNamespaceCommand(a), newImportCommand(a), newSnapshotCommand(a), newMemberCommand(a), newEndpointCommand(a), newMoveLeaderCommand(a),
 		newBenchCommand(a), newVersionCommand(a),
 	}
 }

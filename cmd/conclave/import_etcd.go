@@ -184,11 +184,14 @@ func (a *app) importEtcd(ctx context.Context, flags importEtcdFlags) error {
 		}
 	}
 	etcd, err := etcdsource.Open(ctx, config)
+	if wrong := (*etcdsource.EndpointError)(nil); errors.As(err, &wrong) {
+		return misused("--endpoints: %w", wrong)
+	}
 	if err != nil {
 		return err
 	}
 	defer etcd.Close()
-	client, err := a.dial(ctx)
+	client, err := a.reached(ctx)
 	if err != nil {
 		return err
 	}
@@ -274,7 +277,7 @@ func (a *app) importFailed(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return &exitError{exitFailed, "interrupted; what was copied stays, and the same command goes on from there"}
 	case errors.Is(err, conclave.ErrImportConflict), errors.Is(err, conclave.ErrNamespaceNotEmpty):
-		return fmt.Errorf("%s; make one with conclave namespace create, and name it with --namespace", reasonOf(err))
+		return fmt.Errorf("%s; make a fresh one with conclave namespace create, and name it with --namespace", reasonOf(err))
 	}
 	return err
 }

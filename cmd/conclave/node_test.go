@@ -42,7 +42,9 @@ func startNodes(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 
 	all := ts.Value(nodesKey{}).(*nodes)
-	all.running = make(map[string]*exec.Cmd)
+	if all.running == nil { // else it is another cluster of the script
+		all.running = make(map[string]*exec.Cmd)
+	}
 	var ready sync.WaitGroup
 	failures := make([]error, len(args))
 	for i, name := range args {

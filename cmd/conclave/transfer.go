@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/conclavehq/conclave/internal/migrate"
+	conclave "github.com/conclavehq/conclave/sdk"
 )
 
 // How often a bar is drawn, and how often a line says the same where there is no
@@ -40,13 +42,26 @@ func (a *app) newProgress() *progress {
 	return &progress{out: a.complaints, terminal: isTerminal(a.complaints) && os.Getenv("TERM") != "dumb", silent: a.format == formatJSON, now: time.Now}
 }
 
+// reached is the connection to the service, when somebody answers there within
+// --timeout: what takes longer than that does not begin in vain.
+func (a *app) reached(ctx context.Context) (*conclave.Client, error) {
+	client, err := a.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := a.brief(ctx)
+	defer cancel()
+	_, err = client.ImportStatus(ctx)
+	return client, err
+}
+
 // report shows what a Move reports.
 func (p *progress) report(r migrate.Report) {
 	switch {
 	case r.Note != "":
 		p.note(r.Note)
 	case r.Stage == migrate.Following:
-		p.show(string(r.Stage), func(time.Duration) string { return following(r) })
+		p.show(string(r.Stage), true, func(time.Duration) string { return following(r) })
 	default:
 		p.counted(string(r.Stage), r.Done, r.Total, r.Bytes)
 	}
@@ -61,14 +76,17 @@ func following(r migrate.Report) string {
 
 // counted shows how many of the keys are done.
 func (p *progress) counted(stage string, done, total, bytes int64) {
-	p.show(stage, func(since time.Duration) string {
+	p.show(stage, p.terminal, func(since time.Duration) string {
 		if total == 0 {
 			return fmt.Sprintf("%s: %d keys%s", stage, done, rate(bytes, since))
 		}
 		share := min(1, float64(done)/float64(total))
+		text := fmt.Sprintf("%.0f%%, %d of %d keys%s", 100*share, done, total, rate(bytes, since))
+		if !p.terminal {
+			return stage + ": " + text
+		}
 		full := int(share * barWidth)
-		bar := strings.Repeat("#", full) + strings.Repeat(".", barWidth-full)
-		return fmt.Sprintf("%s [%s] %3.0f%% %d of %d keys%s", stage, bar, 100*share, done, total, rate(bytes, since))
+		return fmt.Sprintf("%s [%s%s] %s", stage, strings.Repeat("#", full), strings.Repeat(".", barWidth-full), text)
 	})
 }
 
@@ -77,25 +95,39 @@ func rate(bytes int64, since time.Duration) string {
 	if bytes == 0 {
 		return ""
 	}
-	text := ", " + mebibytes(bytes)
+	text := ", " + sizeText(bytes)
 	if since > time.Second {
-		text += fmt.Sprintf(" (%s/s)", mebibytes(int64(float64(bytes)/since.Seconds())))
+		text += fmt.Sprintf(" (%s/s)", sizeText(int64(float64(bytes)/since.Seconds())))
 	}
 	return text
 }
 
-func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
+// sizeText is a number of bytes for a human.
+func sizeText(n int64) string {
+	switch {
+	case n < 1<<10:
+		return fmt.Sprintf("%d B", n)
+	case n < 1<<20:
+		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+	case n < 1<<30:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	}
+	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+}
 
-// show shows a text, unless the last one was shown just now. A stage that begins is
-// always shown.
-func (p *progress) show(stage string, text func(since time.Duration) string) {
+// show shows a text, unless the last one was shown just now. The first one of a stage
+// is shown at once, or when the stage takes its time.
+func (p *progress) show(stage string, atOnce bool, text func(since time.Duration) string) {
 	now := p.now()
 	every := lineEvery
 	if p.terminal {
 		every = drawEvery
 	}
 	if stage != p.stage {
-		p.stage, p.began, p.drawn = stage, now, time.Time{}
+		p.stage, p.began, p.drawn = stage, now, now
+		if atOnce {
+			p.drawn = time.Time{}
+		}
 	}
 	if p.silent || now.Sub(p.drawn) < every {
 		return

@@ -157,9 +157,15 @@ type target struct {
 	secure  bool
 }
 
+// EndpointError says that an endpoint makes no sense.
+type EndpointError struct{ Endpoint string }
+
+func (e *EndpointError) Error() string {
+	return fmt.Sprintf("%q is not a URL such as http://127.0.0.1:2379", e.Endpoint)
+}
+
 // parse reads an endpoint as etcdctl does: a URL, or a host and a port.
 func parse(endpoint string, secure bool) (target, error) {
-	wrong := fmt.Errorf("%q is not a URL such as http://127.0.0.1:2379", endpoint)
 	text := endpoint
 	if !strings.Contains(text, "://") {
 		scheme := "http://"
@@ -170,7 +176,7 @@ func parse(endpoint string, secure bool) (target, error) {
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Hostname() == "" || !slices.Contains([]string{"http", "https"}, u.Scheme) || strings.Trim(u.Path, "/") != "" {
-		return target{}, wrong
+		return target{}, &EndpointError{Endpoint: endpoint}
 	}
 	port := u.Port()
 	if port == "" {

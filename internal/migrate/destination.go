@@ -47,11 +47,40 @@ func NewDestination(client *conclave.Client, source string, hold time.Duration) 
 	return d
 }
 
-// Begin asks how the namespace stands, which is what the next import expects.
+// Begin asks how the namespace stands, which is what the next import expects. It fails
+// where the first import would: when there are keys that none has brought.
 func (d *Destination) Begin(ctx context.Context) (conclave.ImportStatus, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	status, err := d.client.ImportStatus(ctx)
+	if err != nil {
+		return status, err
+	}
 	d.at = status.Revision
-	return status, err
+	if status.Source == "" {
+		page, err := d.client.ExportKeys(ctx, "", "", 0, true)
+		if err == nil && len(page.Keys) > 0 {
+			err = &conclave.Error{Reason: "NAMESPACE_NOT_EMPTY", Revision: status.Revision, Message: "the namespace has keys of its own"}
+		}
+		return status, err
+	}
+	return status, nil
+}
+
+// checkMine refuses a namespace that was imported from elsewhere, or that somebody has
+// written to since. The namespace would refuse, too, but only after the first page.
+func (d *Destination) checkMine(status conclave.ImportStatus) error {
+	conflict := &conclave.Error{Reason: "IMPORT_CONFLICT", Revision: status.Revision}
+	switch {
+	case status.Source != d.source:
+		conflict.Message = fmt.Sprintf("the namespace was imported from %s and not from %s", status.Source, d.source)
+	case status.Revision != status.Imported:
+		conflict.Message = fmt.Sprintf("the namespace was imported up to revision %d and is at %d now: somebody has written to it since, or leases ran out",
+			status.Imported, status.Revision)
+	default:
+		return nil
+	}
+	return conflict
 }
 
 // Revision is that of the namespace after the last import.
@@ -59,14 +88,26 @@ func (d *Destination) Revision() int64 { return int64(d.at) }
 
 // bring imports a batch.
 func (d *Destination) bring(ctx context.Context, batch conclave.ImportBatch) error {
-	batch.Source, batch.Expected, batch.Hold = d.source, d.at, d.hold
-	result, err := d.client.ImportKeys(ctx, batch)
+	batch.Expected, batch.Hold = d.at, d.hold
+	result, err := d.importKeys(ctx, batch)
 	if err != nil {
 		return err
 	}
 	d.at = result.Revision
 	d.noteHeld(batch.Leases)
 	return nil
+}
+
+// patience is how long one request is tried: a leader may change, and a node be
+// restarted. Who waits for longer had better know why.
+const patience = time.Minute
+
+// importKeys is one request.
+func (d *Destination) importKeys(ctx context.Context, batch conclave.ImportBatch) (conclave.ImportResult, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	batch.Source = d.source
+	return d.client.ImportKeys(ctx, batch)
 }
 
 // Apply brings revisions that follow what is there, and the leases that they need.
@@ -150,7 +191,7 @@ func (d *Destination) LetGo(ctx context.Context, leases []conclave.StoredLease) 
 
 func (d *Destination) leases(ctx context.Context, leases []conclave.StoredLease, hold time.Duration) error {
 	for some := range slices.Chunk(leases, leasesAtOnce) {
-		if _, err := d.client.ImportKeys(ctx, conclave.ImportBatch{Source: d.source, Leases: some, Hold: hold}); err != nil {
+		if _, err := d.importKeys(ctx, conclave.ImportBatch{Leases: some, Hold: hold}); err != nil {
 			return err
 		}
 		d.noteHeld(some)
@@ -162,7 +203,7 @@ func (d *Destination) leases(ctx context.Context, leases []conclave.StoredLease,
 // something stay, and have to be ended again.
 func (d *Destination) EndLeases(ctx context.Context, ids []conclave.LeaseID) error {
 	for some := range slices.Chunk(ids, leasesAtOnce) {
-		result, err := d.client.ImportKeys(ctx, conclave.ImportBatch{Source: d.source, Ended: some})
+		result, err := d.importKeys(ctx, conclave.ImportBatch{Ended: some})
 		if err != nil {
 			return err
 		}

@@ -18,6 +18,8 @@ const (
 	Copying   Stage = "copying"
 	Following Stage = "following"
 	Comparing Stage = "comparing"
+	// Saving is the only stage of a Save.
+	Saving Stage = "saving"
 )
 
 // Report is how far a Move is.
@@ -65,55 +67,73 @@ const maxCopies = 5
 
 // Run moves the keys. When it fails it can be run again.
 func (m Move) Run(ctx context.Context) (Result, error) {
-	var result Result
-	status, err := m.Destination.Begin(ctx)
+	head, resumed, err := m.begin(ctx)
 	if err != nil {
-		return result, err
+		return Result{}, err
 	}
-	head, err := m.Origin.Head(ctx)
-	if err != nil {
-		return result, err
-	}
-	mine := status.Source == m.Origin.Source()
-	if mine && int64(status.Revision) > head && status.Revision == status.Imported {
-		return result, fmt.Errorf("%s is at revision %d now and was imported up to %d: it was restored from an old backup, or is another one; import into a fresh namespace",
-			m.Origin.Source(), head, status.Imported)
-	}
-	result.Resumed = mine && status.Complete && status.Revision == status.Imported
-
 	ctx, cancel := context.WithCancelCause(ctx)
-	keeper := keeper{origin: m.Origin, destination: m.Destination, failed: cancel}
+	keeper := &keeper{origin: m.Origin, destination: m.Destination, failed: cancel}
 	defer keeper.end()
 	defer cancel(nil)
+	result := Result{Resumed: resumed}
+	if err := m.bring(ctx, keeper, head, &result); err != nil {
+		return result, cause(ctx, err)
+	}
+	keeper.end()
+	result.Leases, err = m.letGo(context.WithoutCancel(ctx))
+	return result, err
+}
+
+// begin finds out how both sides stand: what the origin's revision is, and whether a
+// copy of an earlier run is continued.
+func (m Move) begin(ctx context.Context) (head int64, resumed bool, err error) {
+	status, err := m.Destination.Begin(ctx)
+	if err != nil {
+		return 0, false, err
+	}
+	if head, err = m.Origin.Head(ctx); err != nil {
+		return 0, false, err
+	}
+	if status.Source == "" {
+		return head, false, nil
+	}
+	if err := m.Destination.checkMine(status); err != nil {
+		return 0, false, err
+	}
+	if int64(status.Revision) > head {
+		return 0, false, fmt.Errorf("%s is at revision %d and was imported up to %d: it was restored from an old backup, or is another one; import into a fresh namespace",
+			m.Origin.Source(), head, status.Revision)
+	}
+	return head, status.Complete, nil
+}
+
+// bring copies and follows, again from the beginning when the origin forgets what is
+// still needed, until both sides are the same.
+func (m Move) bring(ctx context.Context, k *keeper, head int64, result *Result) error {
 	copied := result.Resumed
+	if copied {
+		if err := k.begin(ctx, m.Destination); err != nil {
+			return err
+		}
+	}
 	for copies := 0; ; {
 		if !copied {
 			if copies++; copies > maxCopies {
-				return result, fmt.Errorf("the origin compacts its revisions faster than they are copied, %d times in a row; let it compact less often meanwhile", maxCopies)
+				return fmt.Errorf("the origin compacts its revisions faster than they are copied, %d times in a row; let it compact less often meanwhile", maxCopies)
 			}
-			head, err = m.copy(ctx, &keeper)
-			if err != nil && !m.again(err) {
-				return result, cause(ctx, err)
+			var err error
+			if head, err = m.copy(ctx, k); err != nil && !m.again(err) {
+				return err
 			}
 			if copied = err == nil; !copied {
 				continue
 			}
-		} else if err := keeper.begin(ctx, m.Destination); err != nil {
-			return result, cause(ctx, err)
 		}
-		err := m.finish(ctx, head, &result)
-		if err == nil {
-			break
-		}
-		if !m.again(err) {
-			return result, cause(ctx, err)
+		if err := m.finish(ctx, head, result); err == nil || !m.again(err) {
+			return err
 		}
 		copied = false
 	}
-	keeper.end()
-	leases, err := m.letGo(context.WithoutCancel(ctx))
-	result.Leases = leases
-	return result, err
 }
 
 // again tells whether an error is that the origin has forgotten what is needed: then

@@ -25,6 +25,8 @@ func (s source) Keys(ctx context.Context, from []byte) ([]archive.Key, bool, err
 	if from == nil {
 		start = s.span.From
 	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	page, err := s.client.ExportKeys(ctx, start, s.span.To, s.revision, false)
 	if err != nil {
 		return nil, false, err
@@ -41,6 +43,8 @@ func (s source) Keys(ctx context.Context, from []byte) ([]archive.Key, bool, err
 
 // Leases implements archive.Source.
 func (s source) Leases(ctx context.Context, after int64) ([]archive.Lease, bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	page, err := s.client.ExportLeases(ctx, conclave.LeaseID(after))
 	if err != nil {
 		return nil, false, err

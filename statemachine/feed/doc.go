@@ -3,7 +3,7 @@
 //
 // The state machine publishes the events of an entry after its commit. Publish
 // finds the subscriptions that an event concerns by looking its topic up, so
-// its cost does not grow with the number of subscriptions on other topics, and
+// its cost hardly grows with the number of subscriptions on other topics, and
 // it never waits for a subscriber: what a subscriber has not taken yet is kept
 // in a bounded buffer, and a subscriber whose buffer overflows is told so
 // instead of being waited for.
@@ -23,5 +23,5 @@
 //
 // Feed.mu guards the topics and the progress; it is held during Publish, so a
 // subscription begins between two publications. Subscription.mu guards what is
-// pending. Feed.mu is taken first.
+// pending. Feed.mu is taken first. WatchRequest.Ready is called with both held.
 package feed

@@ -80,7 +80,7 @@ func testLeaseKeepAlive(t *testing.T, s site) {
 	if _, err := c.Revoke(ctx, granted.ID); err != nil {
 		t.Fatal(err)
 	}
-	for range alive { //nolint:revive // until it is closed
+	for range alive { // until it is closed
 	}
 	_, err = c.KeepAliveOnce(ctx, granted.ID)
 	refused(t, "once more", err, rpctypes.ErrLeaseNotFound)

@@ -60,6 +60,7 @@ var shared = []struct {
 
 // One node serves etcd's client as etcd does, on each of its ports.
 func TestOneNode(t *testing.T) {
+	t.Parallel()
 	etcd, conclave := rig.Start(t, rig.Etcd, 1), rig.Start(t, rig.Conclave, 1)
 	for name, s := range map[string]site{
 		"etcd":                   {false, etcd.Nodes[0].Endpoint},

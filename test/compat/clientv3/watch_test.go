@@ -145,7 +145,7 @@ func testWatchOptions(t *testing.T, s site) {
 	<-ended
 	<-goesOn
 	stop()
-	for range ended { //nolint:revive // until it is closed
+	for range ended { // until it is closed
 	}
 	if _, err := c.Put(ctx, k, "3"); err != nil {
 		t.Fatal(err)

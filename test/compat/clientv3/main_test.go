@@ -1,0 +1,9 @@
+package clientv3
+
+import (
+	"testing"
+
+	"github.com/conclavehq/conclave/test/compat/rig"
+)
+
+func TestMain(m *testing.M) { rig.Main(m) }

@@ -1,0 +1,9 @@
+package etcdctl
+
+import (
+	"testing"
+
+	"github.com/conclavehq/conclave/test/compat/rig"
+)
+
+func TestMain(m *testing.M) { rig.Main(m) }
