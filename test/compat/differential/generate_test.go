@@ -13,8 +13,6 @@ import (
 type generator struct {
 	*rand.Rand
 	script script
-	// prevKV allows watches with prev_kv; then there is one stream (wanted_test.go).
-	prevKV bool
 	// history lets watches begin thousands of revisions ago: compactions are rare.
 	history bool
 	// slots is how many leases were granted without an id, leaders how many
@@ -26,7 +24,7 @@ type generator struct {
 func generate(seed uint64, operations int) script {
 	g := &generator{Rand: rand.New(rand.NewPCG(seed, 0x65746364))}
 	g.script.streams = 3
-	if g.prevKV = seed%2 == 0; g.prevKV {
+	if seed%4 == 0 {
 		g.script.streams = 1
 	}
 	g.history = seed%3 == 0

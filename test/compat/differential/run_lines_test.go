@@ -16,7 +16,8 @@ import (
 // give up once it waits, or it does.
 func (r *run) inLine(o operation, name []byte, lease int64) error {
 	for _, s := range r.sides {
-		delete(s.expiries, lease) // etcd may or may not renew it by the way
+		// etcd begins to renew it, and may or may not have done so when it stops.
+		delete(s.expiries, lease)
 	}
 	own := lineKey(name, lease)
 	ahead, waits, err := r.ahead(append(bytes.Clone(name), '/'), own)

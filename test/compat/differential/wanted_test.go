@@ -11,7 +11,7 @@ import (
 )
 
 // This file has every difference between Conclave and etcd 3.7.3 that the test
-// lets pass.
+// lets pass. TestWantedDifferences shows each of them.
 //
 // 1. A transaction that could write a key twice is refused. etcd refuses most of
 // them. It accepts a put in one nested transaction and a delete of the same key
@@ -21,18 +21,12 @@ import (
 // while it applies them, and again whenever it is started (etcd#16380,
 // etcd#22395, etcd#22445). Here they are duplicate keys like all others. (run.refused)
 //
-// 2. Watches get prev_kv only if they asked for it. In etcd 3.7 watches on the
-// same event share it in memory, so when one of them asked for prev_kv, the
-// others may get it too, depending on which is served first.
-// (system.oracle in watchStream.sort; generate_test.go keeps such scripts on one
-// stream, since etcd writes to what another stream may be sending.)
-//
-// 3. Keys that a sort target does not tell apart stay in the order of the keys.
+// 2. Keys that a sort target does not tell apart stay in the order of the keys.
 // etcd sorts with an algorithm that keeps it only up to twelve keys, and leaves
 // an order that nothing promises beyond that. (run.ties; in transactions
 // generate_kv_test.go sorts fewer keys)
 //
-// 4. RangeStream refuses a sort target without an order, as it does any other
+// 3. RangeStream refuses a sort target without an order, as it does any other
 // order than that of the keys. etcd's check misses it: it sorts each part by
 // itself and goes on from the key that it put last, so that keys come twice or
 // never, and large values may keep it from ever coming to an end. (run.badStream)
