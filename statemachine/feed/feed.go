@@ -116,7 +116,7 @@ func (f *Feed) interruptKeysLocked(namespace uint32) {
 			continue
 		}
 		for _, s := range t.subscribers {
-			s.interrupt(ErrLagging)
+			s.interrupt(ErrLagging, f.mu.revisions[namespace])
 		}
 	}
 }
@@ -232,7 +232,7 @@ func (f *Feed) Reset(progress []Progress, index uint64) {
 	}
 	for _, t := range f.mu.topics {
 		for _, s := range t.subscribers {
-			s.interrupt(ErrReset)
+			s.interrupt(ErrReset, 0)
 		}
 	}
 }
@@ -248,7 +248,7 @@ func (f *Feed) ResetNamespace(namespace uint32) {
 			continue
 		}
 		for _, s := range t.subscribers {
-			s.interrupt(ErrReset)
+			s.interrupt(ErrReset, 0)
 		}
 	}
 }

@@ -22,6 +22,7 @@ func (w *Watcher) Poll() (batch WatchBatch, more bool, err error) {
 	switch {
 	case errors.Is(err, ErrLagging) || errors.Is(err, ErrReset):
 		w.following = false
+		w.advance(pending.Revision)
 		return WatchBatch{Revision: w.seen}, true, nil
 	case err != nil:
 		return WatchBatch{}, false, err

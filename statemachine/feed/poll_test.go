@@ -154,3 +154,63 @@ func TestBudget(t *testing.T) {
 		t.Error("one event does not fit into an empty budget")
 	}
 }
+
+// A watcher that lags reads from where the feed's events for it were dropped. What
+// was compacted before that it had, although nothing had happened to tell it so.
+// Promise D4
+func TestLaggingBehindACompaction(t *testing.T) {
+	for name, next := range map[string]func(*Watcher) (int, error){
+		"polled": func(w *Watcher) (int, error) {
+			for {
+				if batch, more, err := w.Poll(); len(batch.Events) > 0 || !more || err != nil {
+					return len(batch.Events), err
+				}
+			}
+		},
+		"waiting": func(w *Watcher) (int, error) {
+			batch, err := w.Next(t.Context())
+			return len(batch.Events), err
+		},
+		"asked how far it is": func(w *Watcher) (int, error) {
+			w.Progress()
+			batch, err := w.Next(t.Context())
+			return len(batch.Events), err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, s := New(1), &shelf{head: 1}
+			w, err := f.Watch(s, WatchRequest{Namespace: 1, Key: []byte("a")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer w.Close()
+			s.head, s.compacted = 10, 8
+			f.Publish(nil, []Progress{{Namespace: 1, Revision: s.head}}, uint64(s.head))
+			s.commit(f)
+			s.commit(f) // more than the feed keeps
+			if events, err := next(w); events != 2 || err != nil {
+				t.Errorf("%d of 2 changes, %v", events, err)
+			}
+		})
+	}
+}
+
+// Who lags for longer than a compaction is told so.
+func TestLaggingForTooLong(t *testing.T) {
+	f, s := New(1), &shelf{head: 1}
+	w, err := f.Watch(s, WatchRequest{Namespace: 1, Key: []byte("a")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	for range 5 {
+		s.commit(f)
+	}
+	s.compacted = s.head
+	compacted, ok := errors.AsType[*CompactedError](second(w.Next(t.Context())))
+	if !ok || compacted.Revision != s.head {
+		t.Errorf("got %v", compacted)
+	}
+}
+
+func second[A any](_ A, err error) error { return err }

@@ -9,7 +9,9 @@ import (
 )
 
 // ErrLagging says that the subscriber was too slow and events were dropped. The
-// subscription goes on; the subscriber reads the state to catch up.
+// subscription goes on; the subscriber reads the state to catch up, from behind
+// the revision of the batch that comes with the error: it had everything up to
+// that.
 var ErrLagging = errors.New("feed: the subscriber is too slow, events were dropped")
 
 // ErrReset says that the replica's state was replaced by a snapshot, or that
@@ -49,8 +51,10 @@ type Subscription struct {
 		chunks []chunk
 		// count and bytes are of all events in chunks.
 		count, bytes int
-		// interrupted is ErrLagging or ErrReset until Next has told it.
+		// interrupted is ErrLagging or ErrReset until Next has told it, and reached
+		// the revision up to which nothing was dropped, or 0.
 		interrupted error
+		reached     int64
 		ended       error
 	}
 }
@@ -95,7 +99,7 @@ func (s *Subscription) Poll() (batch Batch, ok bool, err error) {
 	}
 	if err := s.mu.interrupted; err != nil {
 		s.mu.interrupted = nil
-		return Batch{}, false, err
+		return Batch{Revision: s.mu.reached}, false, err
 	}
 	if s.mu.count == 0 {
 		return batch, false, nil
@@ -133,7 +137,7 @@ func (s *Subscription) deliver(c chunk) {
 	// otherwise its subscriber could never get through.
 	full := s.mu.count+len(c.events) > s.feed.buffer || s.mu.bytes+c.bytes > maxPendingBytes
 	if s.mu.count > 0 && full || !s.budget.take(c.bytes) {
-		s.interruptLocked(ErrLagging)
+		s.interruptLocked(ErrLagging, c.events[0].GetRevision()-1)
 		return
 	}
 	s.mu.chunks = append(s.mu.chunks, c)
@@ -153,17 +157,25 @@ func (s *Subscription) dropLocked() {
 	s.mu.count, s.mu.bytes = 0, 0
 }
 
-func (s *Subscription) interrupt(err error) {
+// interrupt drops what is pending. Up to the revision reached there was nothing
+// else.
+func (s *Subscription) interrupt(err error, reached int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.mu.ended == nil {
-		s.interruptLocked(err)
+		s.interruptLocked(err, reached)
 	}
 }
 
-func (s *Subscription) interruptLocked(err error) {
+func (s *Subscription) interruptLocked(err error, reached int64) {
+	if s.mu.interrupted != nil {
+		reached = min(reached, s.mu.reached)
+	}
+	if s.mu.count > 0 {
+		reached = min(reached, s.mu.chunks[0].events[0].GetRevision()-1)
+	}
 	s.dropLocked()
-	s.mu.interrupted = err
+	s.mu.interrupted, s.mu.reached = err, reached
 	s.signal()
 }
 

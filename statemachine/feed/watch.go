@@ -159,6 +159,7 @@ func (w *Watcher) Progress() int64 {
 	switch {
 	case err != nil:
 		w.following = false // a closed subscription fails again in Next
+		w.advance(batch.Revision)
 	case ok && len(w.fresh(batch)) > 0:
 		w.stash = &batch
 	default:
@@ -189,6 +190,7 @@ func (w *Watcher) follow(ctx context.Context) ([]*logv1.KVEvent, error) {
 	batch, err := w.take(ctx)
 	if errors.Is(err, ErrLagging) || errors.Is(err, ErrReset) {
 		w.following = false
+		w.advance(batch.Revision)
 		return nil, nil
 	}
 	if err != nil {
