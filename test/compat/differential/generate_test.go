@@ -33,12 +33,18 @@ func generate(seed uint64, operations int) script {
 	if g.one(2) {
 		g.add(&pb.CompactionRequest{})
 	}
-	expiry, large := g.IntN(operations+1), g.IntN(operations+1)
-	for n := 0; n < operations; n++ {
-		switch n {
-		case expiry:
+	// One lease that expires takes seconds, and large values take room.
+	expiry, large := g.IntN(operations+1), map[int]bool{g.IntN(operations + 1): true}
+	if seed%7 == 6 {
+		for range 5 {
+			large[g.IntN(operations+1)] = true
+		}
+	}
+	for n := range operations {
+		if n == expiry {
 			g.expiringLease()
-		case large:
+		}
+		if large[n] {
 			g.largeValues()
 		}
 		g.anything()
