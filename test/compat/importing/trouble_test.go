@@ -266,7 +266,7 @@ func TestWrongEndpoints(t *testing.T) {
 		"ftp://127.0.0.1": "is not a URL such as http://127.0.0.1:2379",
 	} {
 		x := newTransfer(t, from, to)
-		x.config.Endpoints = []string{endpoint}
+		x.config.Endpoints, x.config.Patience = []string{endpoint}, time.Second
 		x.fails(want)
 	}
 	x := newTransfer(t, from, to)
