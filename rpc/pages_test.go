@@ -104,7 +104,7 @@ func TestHealthAndReflection(t *testing.T) {
 	}
 	reflection := grpcreflect.NewClient(h2c(t), s.url, connect.WithGRPC()).NewStream(ctx)
 	names, err := reflection.ListServices()
-	if err != nil || len(names) != 10 {
+	if err != nil || len(names) != 11 {
 		t.Errorf("services: %v, %v", names, err)
 	}
 	if _, err := reflection.Close(); err != nil {

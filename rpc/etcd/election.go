@@ -34,7 +34,8 @@ var _ v3electionpb.ElectionServer = electionServer{}
 // Campaign waits to be the leader, and returns the key that says so as long as the
 // lease lives. Who leads already goes on, with the new value. Who goes away while
 // waiting is no candidate any more.
-func (s electionServer) Campaign(ctx context.Context, req *v3electionpb.CampaignRequest) (*v3electionpb.CampaignResponse, error) {
+func (s electionServer) Campaign(ctx context.Context, req *v3electionpb.CampaignRequest) (_ *v3electionpb.CampaignResponse, err error) {
+	defer uncoded(&err)
 	ctx, done := s.untilDrained(ctx)
 	defer done()
 	p, err := s.join(ctx, req.GetName(), req.GetValue(), req.GetLease())
@@ -61,7 +62,8 @@ func (s electionServer) Campaign(ctx context.Context, req *v3electionpb.Campaign
 
 // Proclaim changes the leader's value. The key keeps the lease that the request
 // names, or else the one that it has.
-func (s electionServer) Proclaim(ctx context.Context, req *v3electionpb.ProclaimRequest) (*v3electionpb.ProclaimResponse, error) {
+func (s electionServer) Proclaim(ctx context.Context, req *v3electionpb.ProclaimRequest) (_ *v3electionpb.ProclaimResponse, err error) {
+	defer uncoded(&err)
 	leader := req.GetLeader()
 	put := &logv1.Put{
 		Key: leader.GetKey(), Value: req.GetValue(),
@@ -78,7 +80,8 @@ func (s electionServer) Proclaim(ctx context.Context, req *v3electionpb.Proclaim
 }
 
 // Resign gives the leadership up. Who does not lead has nothing to do.
-func (s electionServer) Resign(ctx context.Context, req *v3electionpb.ResignRequest) (*v3electionpb.ResignResponse, error) {
+func (s electionServer) Resign(ctx context.Context, req *v3electionpb.ResignRequest) (_ *v3electionpb.ResignResponse, err error) {
+	defer uncoded(&err)
 	header, _, err := s.whileLeader(ctx, req, req.GetLeader(), &logv1.TxnOp{Op: &logv1.TxnOp_DeleteRange{
 		DeleteRange: &logv1.DeleteRange{Key: req.GetLeader().GetKey()},
 	}})
@@ -108,7 +111,8 @@ func (s electionServer) whileLeader(ctx context.Context, req proto.Message, lead
 }
 
 // Leader tells who leads.
-func (s electionServer) Leader(ctx context.Context, req *v3electionpb.LeaderRequest) (*v3electionpb.LeaderResponse, error) {
+func (s electionServer) Leader(ctx context.Context, req *v3electionpb.LeaderRequest) (_ *v3electionpb.LeaderResponse, err error) {
+	defer uncoded(&err)
 	where, answer, err := s.ask(ctx, false, &logv1.Query{Body: &logv1.Query_Range{
 		Range: firstInLine(linePrefix(req.GetName())),
 	}})

@@ -123,11 +123,11 @@ func TestElectionErrors(t *testing.T) {
 		elections := v3electionpb.NewElectionClient(conn)
 		wantError(t, port, errNoLeaderKey, second(elections.Proclaim(within(t), &v3electionpb.ProclaimRequest{})))
 		wantError(t, port, errNoLeaderKey, second(elections.Resign(within(t), &v3electionpb.ResignRequest{})))
-		wantError(t, port, rpctypes.ErrGRPCEmptyKey,
+		wantError(t, port, withoutCode(rpctypes.ErrGRPCEmptyKey),
 			second(elections.Proclaim(within(t), &v3electionpb.ProclaimRequest{Leader: &v3electionpb.LeaderKey{Rev: 1}})))
-		wantError(t, port, rpctypes.ErrGRPCLeaseNotFound,
+		wantError(t, port, withoutCode(rpctypes.ErrGRPCLeaseNotFound),
 			second(elections.Campaign(within(t), &v3electionpb.CampaignRequest{Name: []byte("e"), Lease: 99})))
-		wantError(t, port, rpctypes.ErrGRPCLeaseNotFound, proclaim(t, conn, func() *v3electionpb.LeaderKey {
+		wantError(t, port, withoutCode(rpctypes.ErrGRPCLeaseNotFound), proclaim(t, conn, func() *v3electionpb.LeaderKey {
 			leader := campaign(t, conn, "lease/"+port, "v", grant(t, conn, 0, 60).GetID())
 			leader.Lease = 99
 			return leader

@@ -32,6 +32,18 @@ var refusals = map[logv1.Reason]error{
 	logv1.Reason_REASON_NAMESPACE_NOT_FOUND: status.Error(codes.FailedPrecondition, "conclave: the namespace that this server shows to etcd clients does not exist; create it, or start the server with another --etcd-namespace"),
 }
 
+// uncoded takes the code off an error that etcd's clients know by its text. etcd
+// serves locks and elections with a client of its own, whose errors have none.
+// Only the code that says to try elsewhere stays.
+func uncoded(err *error) {
+	if status.Code(*err) == codes.Unavailable {
+		return
+	}
+	if known, ok := errors.AsType[rpctypes.EtcdError](rpctypes.Error(*err)); ok {
+		*err = status.Error(codes.Unknown, known.Error())
+	}
+}
+
 // refused is the error for a refusal.
 func refused(refusal *logv1.Refusal) error {
 	if err, known := refusals[refusal.GetReason()]; known {

@@ -25,7 +25,8 @@ var _ v3lockpb.LockServer = lockServer{}
 // Lock waits for a lock, and returns the key that stands for it as long as the
 // lease lives. Whose session has it already has it again. Without a lease it ends
 // a minute after it was got. Who goes away while waiting leaves nothing behind.
-func (s lockServer) Lock(ctx context.Context, req *v3lockpb.LockRequest) (*v3lockpb.LockResponse, error) {
+func (s lockServer) Lock(ctx context.Context, req *v3lockpb.LockRequest) (_ *v3lockpb.LockResponse, err error) {
+	defer uncoded(&err)
 	ctx, done := s.untilDrained(ctx)
 	defer done()
 	p, err := s.join(ctx, req.GetName(), nil, req.GetLease())
@@ -44,7 +45,8 @@ func (s lockServer) Lock(ctx context.Context, req *v3lockpb.LockRequest) (*v3loc
 }
 
 // Unlock deletes a key, as etcd does, whatever it is.
-func (s lockServer) Unlock(ctx context.Context, req *v3lockpb.UnlockRequest) (*v3lockpb.UnlockResponse, error) {
+func (s lockServer) Unlock(ctx context.Context, req *v3lockpb.UnlockRequest) (_ *v3lockpb.UnlockResponse, err error) {
+	defer uncoded(&err)
 	res, err := kvServer{Server: s.Server}.DeleteRange(ctx, &pb.DeleteRangeRequest{Key: req.GetKey()})
 	if err != nil {
 		return nil, err

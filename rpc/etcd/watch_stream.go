@@ -2,8 +2,6 @@ package etcd
 
 import (
 	"context"
-	"math"
-	"slices"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -168,88 +166,4 @@ func (w *watchStream) now(ctx context.Context) (*pb.ResponseHeader, error) {
 		Range: &logv1.Range{Key: []byte{0}, CountOnly: true},
 	}})
 	return w.header(w.where.Shard, answer.GetRevision()), err
-}
-
-// tellProgress answers a request for progress, which is about all watches of the
-// stream: they have seen everything up to a revision. There is no answer while
-// one of them has not caught up, or begins in the future, or was ended by a
-// compaction and not canceled by the client.
-func (w *watchStream) tellProgress() error {
-	if err := w.serveAll(); err != nil {
-		return err
-	}
-	var revision, latest int64 = math.MaxInt64, 0
-	watched := false
-	for _, one := range w.watches {
-		if one.source == nil || !one.source.watcher.Following() {
-			return nil
-		}
-		watched = true
-		revision = min(revision, one.source.watcher.Seen())
-		latest = max(latest, one.start)
-	}
-	if !watched || revision < latest {
-		return nil
-	}
-	return w.send(&pb.WatchResponse{Header: w.header(w.where.Shard, revision), WatchId: invalidWatch})
-}
-
-// notifyProgress tells the watches that asked for it, and saw nothing since it
-// was called last, how far they are.
-func (w *watchStream) notifyProgress() error {
-	var asked []*watch
-	for _, one := range w.watches {
-		if one.notify && one.source != nil {
-			asked = append(asked, one)
-		}
-	}
-	if len(asked) == 0 {
-		return nil
-	}
-	if err := w.serveAll(); err != nil {
-		return err
-	}
-	for _, one := range asked {
-		if one.quiet && one.source != nil && one.source.watcher.Following() && one.source.watcher.Seen() >= one.start {
-			header := w.header(w.where.Shard, one.source.watcher.Seen())
-			if err := w.send(&pb.WatchResponse{Header: header, WatchId: one.id}); err != nil {
-				return err
-			}
-		}
-		one.quiet = true
-	}
-	return nil
-}
-
-// serveAll tells all watches what there is.
-func (w *watchStream) serveAll() error {
-	for src := range w.sources {
-		if err := w.serve(src); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// watchKind is what watches that are told the same have in common.
-type watchKind struct {
-	key, end                string
-	prevKV, noPut, noDelete bool
-}
-
-func kindOf(req *pb.WatchCreateRequest) watchKind {
-	kind := watchKind{
-		key: string(req.GetKey()), end: string(req.GetRangeEnd()), prevKV: req.GetPrevKv(),
-		noPut:    slices.Contains(req.GetFilters(), pb.WatchCreateRequest_NOPUT),
-		noDelete: slices.Contains(req.GetFilters(), pb.WatchCreateRequest_NODELETE),
-	}
-	if kind.key == "" {
-		kind.key = "\x00" // the first key
-	}
-	return kind
-}
-
-// empty says that no key is in the range.
-func (k watchKind) empty() bool {
-	return k.end != "" && k.end != "\x00" && k.key >= k.end
 }

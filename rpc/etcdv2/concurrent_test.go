@@ -2,7 +2,6 @@ package etcdv2_test
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -10,6 +9,7 @@ import (
 
 // Everybody who compares and swaps counts once.
 func TestConcurrentCompareAndSwap(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	const workers, rounds = 8, 10
 	s.call("PUT", "/count", "value=0")
@@ -44,37 +44,9 @@ func TestConcurrentCompareAndSwap(t *testing.T) {
 	}
 }
 
-// In-order names are unique and grow with their index, whoever gives them where.
-func TestConcurrentInOrder(t *testing.T) {
-	sites := newSites(t, 3)
-	const each = 12
-	var all sync.WaitGroup
-	for i, s := range sites {
-		for range 2 {
-			all.Go(func() {
-				for range each {
-					if got := s.call("POST", "/queue", fields("value", strconv.Itoa(i), "ttl", "100")); got.status != 201 {
-						t.Errorf("%d %s", got.status, got.body)
-					}
-				}
-			})
-		}
-	}
-	all.Wait()
-	nodes := sites[0].ask("GET", "/queue?sorted=true", "").Node.Nodes
-	if len(nodes) != 2*len(sites)*each {
-		t.Errorf("%d files", len(nodes))
-	}
-	if !slices.IsSortedFunc(nodes, func(a, b node) int { return int(a.CreatedIndex - b.CreatedIndex) }) {
-		t.Errorf("the names are not in the order of their making: %+v", nodes)
-	}
-	if got := sites[0].leases(); got != len(nodes) {
-		t.Errorf("%d leases for %d files", got, len(nodes))
-	}
-}
-
 // Nothing becomes a file and a directory at once, and no lease is left behind.
 func TestConcurrentKinds(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	var all sync.WaitGroup
 	for worker := range 8 {

@@ -16,6 +16,7 @@ import (
 
 // etcdctl 3.4 in its v2 mode prints at a node what it prints at etcd.
 func TestEtcdctl(t *testing.T) {
+	t.Parallel()
 	programs := needDebian(t)
 	t.Run("etcd", func(t *testing.T) { transcript(t, programs, programs.start(t)) })
 	t.Run("here", func(t *testing.T) {

@@ -3,6 +3,7 @@ package etcdv2_test
 import (
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -13,10 +14,14 @@ func (p *pair) expiries() {
 	p.t.Helper()
 	p.ask(op{method: "PUT", path: "/d", form: url.Values{"dir": {"true"}}})
 	streams := p.streams("/", "/d", "/d/f", "/dir", "/dir/sub/f")
-	begin := p.ask(op{method: "PUT", path: "/d/f", form: url.Values{"value": {"1"}, "ttl": {"1"}}}).Node.ModifiedIndex
-	p.ask(op{method: "PUT", path: "/dir", form: url.Values{"dir": {"true"}, "ttl": {"3"}}})
+	started := time.Now()
+	begin := p.ask(op{method: "PUT", path: "/d/f", form: url.Values{"value": {"1"}, "ttl": {"2"}}}).Node.ModifiedIndex
+	p.ask(op{method: "PUT", path: "/dir", form: url.Values{"dir": {"true"}, "ttl": {"4"}}})
 	p.ask(op{method: "PUT", path: "/dir/sub/f", form: url.Values{"value": {"2"}}})
-	p.ask(op{method: "PUT", path: "/dir/g", form: url.Values{"value": {"3"}, "ttl": {"2"}}})
+	p.ask(op{method: "PUT", path: "/dir/g", form: url.Values{"value": {"3"}, "ttl": {"3"}}})
+	if time.Since(started) > 800*time.Millisecond {
+		p.t.Skip("this machine is too slow for what expires to do so in the same order at both")
+	}
 	const everything = 1
 	told := streams.etcd[everything].until(patience, func(all []told) bool {
 		return len(all) > 0 && all[len(all)-1].Action == "expire" && all[len(all)-1].Node.Key == "/dir"

@@ -23,6 +23,7 @@ func (s *site) exchanges(all []exchange) {
 
 // What the tutorials do with curl.
 func TestFiles(t *testing.T) {
+	t.Parallel()
 	newSite(t).exchanges([]exchange{
 		{"GET", "", "", 200, `{"action":"get","node":{"dir":true}}`},
 		{"PUT", "/message", "value=Hello world", 201,
@@ -59,6 +60,7 @@ func TestFiles(t *testing.T) {
 }
 
 func TestDirectories(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.exchanges([]exchange{
 		{"PUT", "/dir", "dir=true", 201, `{"action":"set","node":{"key":"/dir","dir":true,"modifiedIndex":2,"createdIndex":2}}`},
@@ -100,6 +102,7 @@ func TestDirectories(t *testing.T) {
 }
 
 func TestInOrder(t *testing.T) {
+	t.Parallel()
 	newSite(t).exchanges([]exchange{
 		{"POST", "/queue", "value=a", 201,
 			`{"action":"create","node":{"key":"/queue/00000000000000000002","value":"a","modifiedIndex":2,"createdIndex":2}}`},
@@ -129,6 +132,7 @@ func TestInOrder(t *testing.T) {
 
 // What is wrong with a request in itself is told before anything is looked at.
 func TestWrongRequests(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	wrong := func(code int, message, cause string) string {
 		return fmt.Sprintf(`{"errorCode":%d,"message":%q,"cause":%q,"index":0}`, code, message, cause)
@@ -157,6 +161,7 @@ func TestWrongRequests(t *testing.T) {
 }
 
 func TestHeaders(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.call("PUT", "/a", "value=1")
 	good := s.call("HEAD", "/a", "")
@@ -185,6 +190,7 @@ func TestHeaders(t *testing.T) {
 
 // A page of another site cannot write through the browser of who may.
 func TestOtherOrigin(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	req, err := http.NewRequest("POST", s.url+"/v2/keys/a", strings.NewReader("value=x"))
 	if err != nil {

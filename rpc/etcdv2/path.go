@@ -45,7 +45,7 @@ func ancestors(p string) []string {
 // shown.
 func shown(key string) (p string, mark, ok bool) {
 	p, mark = strings.CutSuffix(key, "/")
-	if p == "" || p[0] != '/' || path.Clean(p) != p {
+	if p == "" || p == root || p[0] != '/' || path.Clean(p) != p {
 		return "", false, false
 	}
 	return p, mark, true
@@ -54,11 +54,6 @@ func shown(key string) (p string, mark, ok bool) {
 // below says whether a path is somewhere below a directory.
 func below(dir, p string) bool {
 	return len(p) > len(dirStart(dir)) && strings.HasPrefix(p, dirStart(dir))
-}
-
-// hiddenName says whether listings leave a path out.
-func hiddenName(p string) bool {
-	return strings.HasPrefix(path.Base(p), "_")
 }
 
 // hiddenFrom says whether a change at a path is kept from those who watch a

@@ -10,6 +10,7 @@ import (
 
 // Keys that other APIs write are files and directories here.
 func TestKeysOfOthers(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.putKey("/app/web/1", "one", 0)   // 2
 	s.putKey("/app/web/2", "two", 0)   // 3
@@ -48,6 +49,7 @@ func TestKeysOfOthers(t *testing.T) {
 // What this API writes are plain keys, and nothing is beside them: the mark of a
 // directory is there when it was made by name, or when a delete left it empty.
 func TestKeysForOthers(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	for _, step := range []struct {
 		method, target, form string
@@ -73,6 +75,7 @@ func TestKeysForOthers(t *testing.T) {
 
 // The lease of another API's key is its TTL, and stays when the key is replaced.
 func TestLeaseOfOthers(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.propose(&logv1.Command{Body: &logv1.Command_GrantLease{GrantLease: &logv1.GrantLease{LeaseId: 7, TtlMs: 60_000}}})
 	s.putKey("/a", "1", 7)
@@ -94,6 +97,7 @@ func TestLeaseOfOthers(t *testing.T) {
 // One request of another API may do what takes several here. A stream is told all
 // of it; what is a directory's end is told as one.
 func TestChangesOfOthers(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	all := s.stream("/?wait=true&stream=true&recursive=true")
 	put := func(key, value string) *logv1.TxnOp {

@@ -137,7 +137,7 @@ func (t *teller) dir(ctx context.Context, m touch) (*event, error) {
 	if hinted && end != nil {
 		e.Action = actions[what]
 	}
-	before, err := t.inside(ctx, m.GetKv().GetModRevision()-1, []string{m.path})
+	before, err := t.inside(ctx, []string{m.path}, func(r *logv1.Range) { r.Revision = m.GetKv().GetModRevision() - 1 })
 	if first := before[m.path]; first != nil {
 		e.Action, e.PrevNode = actionUpdate, directory(m.path, first, nil)
 	}

@@ -1,12 +1,18 @@
 package etcdv2
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
 )
+
+// maxVanished is how many directories are looked at that may have gone away with
+// one transaction, the highest first. What was in further ones is told file by file.
+const maxVanished = 256
 
 // gone makes the events of what was deleted at a revision: one for a directory
 // that went away with what was in it, and one for each other file.
@@ -101,21 +107,33 @@ func (t *teller) vanished(ctx context.Context, revision int64, deletes []touch) 
 	}
 	slices.Sort(dirs)
 	dirs = slices.Compact(dirs)
-	now, err := t.inside(ctx, revision, dirs)
-	if err != nil || now == nil {
+	slices.SortStableFunc(dirs, func(a, b string) int { return cmp.Compare(strings.Count(a, "/"), strings.Count(b, "/")) })
+	dirs = dirs[:min(len(dirs), maxVanished)]
+	// A key that was not written since was there then. Most directories have one,
+	// and the past is dear to read.
+	now, err := t.inside(ctx, dirs, func(r *logv1.Range) { r.MaxModRevision = revision })
+	if err != nil {
 		return nil, err
 	}
 	dirs = slices.DeleteFunc(dirs, func(dir string) bool { return now[dir] != nil })
-	return t.inside(ctx, revision-1, dirs)
+	if len(dirs) == 0 {
+		return nil, nil
+	}
+	then, err := t.inside(ctx, dirs, func(r *logv1.Range) { r.Revision = revision })
+	if err != nil || then == nil {
+		return nil, err
+	}
+	dirs = slices.DeleteFunc(dirs, func(dir string) bool { return then[dir] != nil })
+	return t.inside(ctx, dirs, func(r *logv1.Range) { r.Revision = revision - 1 })
 }
 
-// inside finds the first key in each of some directories at a revision; nil if
-// that is forgotten.
-func (t *teller) inside(ctx context.Context, revision int64, dirs []string) (departed, error) {
+// inside finds the first key in each of some directories, of those that are asked
+// for; nil if the revision is forgotten.
+func (t *teller) inside(ctx context.Context, dirs []string, of func(*logv1.Range)) (departed, error) {
 	var ranges []*logv1.Range
 	for _, dir := range dirs {
 		r := first(1, dirStart(dir), dirEnd(dir))
-		r.Revision = revision
+		of(r)
 		ranges = append(ranges, r)
 	}
 	kvs, _, err := t.read(ctx, t.seen(), ranges)

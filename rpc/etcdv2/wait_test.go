@@ -45,6 +45,7 @@ func (s *stream) want(t *testing.T, want ...string) {
 
 // A wait is answered with the next change; its header has come before.
 func TestWait(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.call("PUT", "/a", "value=1")
 	res, err := s.client.Get(s.url + "/v2/keys/a?wait=true")
@@ -68,6 +69,7 @@ func TestWait(t *testing.T) {
 
 // waitIndex begins in the past, at the first change that concerns the path.
 func TestWaitIndex(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.call("PUT", "/a/b", "value=1")  // 2
 	s.call("PUT", "/a/_h", "value=2") // 3
@@ -95,6 +97,7 @@ func TestWaitIndex(t *testing.T) {
 // What is told of each request. A TTL tells what the request was; without one, it
 // is taken for a set.
 func TestActions(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	all := s.stream("/?wait=true&stream=true&recursive=true")
 	for _, step := range [][3]string{
@@ -127,6 +130,7 @@ func TestActions(t *testing.T) {
 
 // Who watches a path hears that a directory above it went away.
 func TestParentDeleted(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.call("PUT", "/a", "dir=true")
 	s.call("PUT", "/a/b/c", "value=1") // 3
@@ -141,27 +145,10 @@ func TestParentDeleted(t *testing.T) {
 
 // Drain ends waits, also those that begin later.
 func TestDrain(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	waiting := s.stream("/a?wait=true")
 	s.api.Drain()
 	<-waiting.done
 	s.want("GET", "/a?wait=true", "", 500, `{"errorCode":300,"message":"Raft Internal Error","cause":"etcdserver: server stopped","index":0}`)
-}
-
-// A wait at one node tells what was done at another.
-func TestThreeNodes(t *testing.T) {
-	sites := newSites(t, 3)
-	there := sites[2].stream("/a?wait=true&stream=true&recursive=true")
-	for i, s := range sites {
-		s.call("PUT", fmt.Sprintf("/a/%d", i), "value=x")
-		for _, other := range sites {
-			if got := other.call("GET", fmt.Sprintf("/a/%d", i), ""); got.status != 200 {
-				t.Errorf("not read at once at another node: %d %s", got.status, got.body)
-			}
-		}
-	}
-	there.want(t, "2 set /a/0=x", "3 set /a/1=x", "4 set /a/2=x")
-	until(t, "a local read sees it", func() bool {
-		return sites[1].call("GET", "/a/2?quorum=false", "").status == 200
-	})
 }

@@ -1,7 +1,6 @@
 package feed
 
 import (
-	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -61,9 +60,4 @@ func TestRangesThatContainAKey(t *testing.T) {
 	}
 }
 
-func byText(a, b Filter) int {
-	if fmt.Sprint(a) < fmt.Sprint(b) {
-		return -1
-	}
-	return 1
-}
+func byText(a, b Filter) int { return compareRanges(&topic{filter: a}, &topic{filter: b}) }

@@ -20,8 +20,8 @@ import (
 //	go test ./differential -run TestConclave -v -args -seeds 17
 var (
 	seedsFlag      = flag.String("seeds", "1-18", "seeds of the scripts: numbers and ranges, with commas between them")
-	operationsFlag = flag.Int("operations", 6000, "operations of each script")
-	pairsFlag      = flag.Int("pairs", 5, "pairs of servers that run side by side")
+	operationsFlag = flag.Int("operations", 5500, "operations of each script")
+	pairsFlag      = flag.Int("pairs", 6, "pairs of servers that run side by side")
 	shrinkFlag     = flag.Duration("shrink", 3*time.Minute, "how long to look for the shortest script that still differs")
 )
 

@@ -198,7 +198,7 @@ func (g *generator) largeValues() {
 	for _, size := range []int{1500 << 10, 1600 << 10, 2 << 20, 2200 << 10} {
 		g.add(&pb.PutRequest{Key: prefix, Value: make([]byte, size)})
 	}
-	watch := &pb.WatchCreateRequest{Key: prefix, RangeEnd: prefixEnd(prefix), PrevKv: g.prevKV, Fragment: true}
+	watch := &pb.WatchCreateRequest{Key: prefix, RangeEnd: prefixEnd(prefix), PrevKv: true, Fragment: true}
 	g.create(watch)
 	for _, letter := range []string{"l", "m", "n"} {
 		txn := &pb.TxnRequest{}

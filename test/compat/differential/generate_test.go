@@ -13,19 +13,18 @@ import (
 type generator struct {
 	*rand.Rand
 	script script
-	// prevKV allows watches with prev_kv; then there is one stream (wanted_test.go).
-	prevKV bool
 	// history lets watches begin thousands of revisions ago: compactions are rare.
 	history bool
-	// slots is how many leases were granted without an id.
-	slots int
+	// slots is how many leases were granted without an id, leaders how many
+	// campaigns there were.
+	slots, leaders int
 }
 
 // generate makes the script of a seed.
 func generate(seed uint64, operations int) script {
 	g := &generator{Rand: rand.New(rand.NewPCG(seed, 0x65746364))}
 	g.script.streams = 3
-	if g.prevKV = seed%2 == 0; g.prevKV {
+	if seed%4 == 0 {
 		g.script.streams = 1
 	}
 	g.history = seed%3 == 0
@@ -76,6 +75,7 @@ func (g *generator) anything() {
 		{40, g.watch},
 		{20, g.cancelWatch},
 		{8, g.progress},
+		{40, g.line},
 		{2, func() { g.addTo(operation{request: &pb.WatchRequest{}, stream: g.stream()}) }},
 	}
 	total := 0

@@ -10,7 +10,7 @@ func (g *generator) watch() {
 		Key:            key,
 		RangeEnd:       g.rangeEnd(key),
 		ProgressNotify: g.one(4),
-		PrevKv:         g.prevKV && g.one(2),
+		PrevKv:         g.one(2),
 		Fragment:       g.one(4),
 	}
 	if !g.one(3) {

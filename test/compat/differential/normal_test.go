@@ -19,6 +19,11 @@ func (s *side) normalize(a answer) answer {
 }
 
 func (s *side) normalizeMessage(m proto.Message) {
+	if m, ok := m.(*pb.LeaseTimeToLiveResponse); ok {
+		if _, known := s.expiries[m.GetID()]; !known {
+			m.TTL = min(m.GetTTL(), 0) // only whether it exists: see inLine
+		}
+	}
 	s.rename(m)
 	anonymous(m.ProtoReflect())
 	switch m := m.(type) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/server/v3/etcdserver/api/v3election/v3electionpb"
 	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -25,6 +26,10 @@ type operation struct {
 	times int
 	// lease is the slot that remembers the lease that a grant without an id gave.
 	lease int
+	// leader is the slot that remembers the revision of a leader's key.
+	leader int
+	// withdraws has a call that waits for its turn give up.
+	withdraws bool
 	// expires has a granted lease expire, with keys, instead of being revoked.
 	expires bool
 }
@@ -45,6 +50,7 @@ const (
 	atHead      = int64(1) << 50 // + n: the newest revision, + n
 	atCompacted = int64(1) << 51 // + n: the compacted revision, + n
 	leaseSlot   = int64(1) << 52 // + n: the lease that the n-th grant without an id gave
+	leaderSlot  = int64(1) << 53 // + n: the revision that the n-th campaign gave
 	symbolSpan  = int64(1) << 20 // |n| is less
 	// noSuchLease stands for a slot whose grant failed or was shrunk away.
 	noSuchLease = int64(0x5ca1ab1e)
@@ -52,7 +58,7 @@ const (
 
 // symbol splits a symbolic number into what it counts from and how far.
 func symbol(v int64) (from, n int64, ok bool) {
-	for _, from := range []int64{atHead, atCompacted, leaseSlot} {
+	for _, from := range []int64{atHead, atCompacted, leaseSlot, leaderSlot} {
 		if n := v - from; -symbolSpan < n && n < symbolSpan {
 			return from, n, true
 		}
@@ -108,6 +114,12 @@ func (o operation) String() string {
 	if grant, ok := o.request.(*pb.LeaseGrantRequest); ok && grant.GetID() == 0 {
 		text += fmt.Sprintf(" → lease#%d", o.lease)
 	}
+	if _, ok := o.request.(*v3electionpb.CampaignRequest); ok {
+		text += fmt.Sprintf(" → leader#%d", o.leader)
+	}
+	if o.withdraws {
+		text += ", given up if it waits"
+	}
 	if o.times > 1 {
 		text += fmt.Sprintf(" %d times at once", o.times)
 	}
@@ -128,8 +140,8 @@ func text(m proto.Message) string {
 		if err != nil || !ok {
 			return digits
 		}
-		name := map[int64]string{atHead: "head", atCompacted: "compacted", leaseSlot: "lease#"}[from]
-		if from == leaseSlot {
+		name := map[int64]string{atHead: "head", atCompacted: "compacted", leaseSlot: "lease#", leaderSlot: "leader#"}[from]
+		if from == leaseSlot || from == leaderSlot {
 			return name + strconv.FormatInt(n, 10)
 		}
 		if n == 0 {

@@ -7,6 +7,8 @@ import (
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	"go.etcd.io/etcd/server/v3/etcdserver/api/v3election/v3electionpb"
+	"go.etcd.io/etcd/server/v3/etcdserver/api/v3lock/v3lockpb"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
@@ -42,6 +44,8 @@ type run struct {
 	wanted int
 
 	head, compacted int64
+	// leaders are the revisions of the keys that campaigns gave, by slot.
+	leaders map[int64]int64
 	// behind is how many passes it may take until all watches have caught up.
 	behind int64
 	// unheard is how many revisions no barrier has followed yet.
@@ -69,7 +73,7 @@ func play(ctx context.Context, p pair, s script) (*run, error) {
 	if s.leader {
 		ctx = metadata.AppendToOutgoingContext(ctx, rpctypes.MetadataRequireLeaderKey, rpctypes.MetadataHasLeader)
 	}
-	r := &run{ctx: ctx, compacted: p[0].compacted}
+	r := &run{ctx: ctx, compacted: p[0].compacted, leaders: make(map[int64]int64)}
 	for i := range p {
 		r.sides[i] = newSide(ctx, p[i])
 		defer r.sides[i].end()
@@ -108,6 +112,10 @@ func (r *run) carryOut(o operation) error {
 		return nil
 	case *pb.LeaseGrantRequest:
 		return r.grant(o)
+	case *pb.RangeRequest:
+		if !r.badStream(o, request) {
+			return nil
+		}
 	case *pb.TxnRequest:
 		if !writesTwice(request) {
 			break
@@ -117,6 +125,10 @@ func (r *run) carryOut(o operation) error {
 		}
 	case *pb.WatchRequest:
 		return r.watch(o, request)
+	case *v3lockpb.LockRequest:
+		return r.inLine(o, request.GetName(), request.GetLease())
+	case *v3electionpb.CampaignRequest:
+		return r.inLine(o, request.GetName(), request.GetLease())
 	}
 	before := r.head
 	answers := r.perform(o)
@@ -263,6 +275,8 @@ func (r *run) resolve(s *side, request proto.Message) proto.Message {
 			return r.head + n
 		case from == atCompacted:
 			return max(r.compacted, 0) + n
+		case from == leaderSlot:
+			return r.leaders[v]
 		}
 		if id, ok := s.granted[v]; ok {
 			return id

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/server/v3/etcdserver/api/v3election/v3electionpb"
+	"go.etcd.io/etcd/server/v3/etcdserver/api/v3lock/v3lockpb"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -17,9 +19,11 @@ import (
 // things by.
 type side struct {
 	*server
-	ctx   context.Context
-	kv    pb.KVClient
-	lease pb.LeaseClient
+	ctx      context.Context
+	kv       pb.KVClient
+	lease    pb.LeaseClient
+	lock     v3lockpb.LockClient
+	election v3electionpb.ElectionClient
 
 	keepAlive    pb.Lease_LeaseKeepAliveClient
 	endKeepAlive context.CancelFunc
@@ -39,6 +43,8 @@ func newSide(ctx context.Context, s *server) *side {
 		ctx:      ctx,
 		kv:       pb.NewKVClient(s.api),
 		lease:    pb.NewLeaseClient(s.api),
+		lock:     v3lockpb.NewLockClient(s.api),
+		election: v3electionpb.NewElectionClient(s.api),
 		granted:  make(map[int64]int64),
 		slots:    make(map[int64]int64),
 		expiries: make(map[int64]time.Time),
@@ -109,7 +115,7 @@ func (s *side) perform(o operation, request proto.Message) answer {
 	case *pb.WatchRequest:
 		return s.watch(o, r)
 	default:
-		panic(fmt.Sprintf("no method takes a %T", request))
+		return s.line(s.ctx, request)
 	}
 }
 

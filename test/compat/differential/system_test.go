@@ -34,8 +34,8 @@ type system struct {
 	name string
 	// start runs an empty server on a directory.
 	start func(ctx context.Context, dir string) (endpoint string, stop func() error, err error)
-	// oracle is set for etcd: it is known to accept what it must not be sent, and
-	// to let events leak between watchers (wanted_test.go).
+	// oracle is set for etcd: it is known to accept what it must not be sent
+	// (wanted_test.go).
 	oracle bool
 	// patience is how long to wait for it.
 	patience time.Duration

@@ -151,9 +151,6 @@ func (w *watchStream) sort(s *side, m *pb.WatchResponse) {
 	}
 	w.checkPacking(at, m, newest)
 	for _, e := range m.GetEvents() {
-		if s.oracle && !at.GetPrevKv() {
-			e.PrevKv = nil // leaked: see wanted_test.go
-		}
 		w.items[id] = append(w.items[id], &pb.WatchResponse{WatchId: id, Events: []*mvccpb.Event{e}})
 	}
 }

@@ -39,7 +39,8 @@ ended() {
   return "$code"
 }
 
-# interrupt NAME: does what Ctrl-C does, and then as ended.
+# interrupt NAME: does what Ctrl-C does, and then as ended. It is for programs that
+# listen for that: bash has those in the background ignore it otherwise.
 interrupt() {
   kill -INT "${running[$1]}"
   ended "$1"

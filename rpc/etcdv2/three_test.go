@@ -2,13 +2,69 @@ package etcdv2_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
-func TestMembers(t *testing.T) {
+// Any node answers for the cluster.
+func TestThreeNodes(t *testing.T) {
+	t.Parallel()
 	sites := newSites(t, 3)
+	t.Run("keys", func(t *testing.T) { keysAnywhere(t, sites) })
+	t.Run("in-order", func(t *testing.T) { inOrderAnywhere(t, sites) })
+	t.Run("members", func(t *testing.T) { members(t, sites) })
+}
+
+// A wait at one node tells what was done at another, and a read sees it at once.
+func keysAnywhere(t *testing.T, sites []*site) {
+	there := sites[2].stream("/a?wait=true&stream=true&recursive=true")
+	for i, s := range sites {
+		s.call("PUT", fmt.Sprintf("/a/%d", i), "value=x")
+		for _, other := range sites {
+			if got := other.call("GET", fmt.Sprintf("/a/%d", i), ""); got.status != 200 {
+				t.Errorf("not read at once at another node: %d %s", got.status, got.body)
+			}
+		}
+	}
+	there.want(t, "2 set /a/0=x", "3 set /a/1=x", "4 set /a/2=x")
+	until(t, "a local read sees it", func() bool {
+		return sites[1].call("GET", "/a/2?quorum=false", "").status == 200
+	})
+}
+
+// In-order names are unique and grow with their index, whoever gives them where.
+func inOrderAnywhere(t *testing.T, sites []*site) {
+	const each = 12
+	var all sync.WaitGroup
+	for i, s := range sites {
+		for range 2 {
+			all.Go(func() {
+				for range each {
+					if got := s.call("POST", "/queue", fields("value", strconv.Itoa(i), "ttl", "100")); got.status != 201 {
+						t.Errorf("%d %s", got.status, got.body)
+					}
+				}
+			})
+		}
+	}
+	all.Wait()
+	nodes := sites[0].ask("GET", "/queue?sorted=true", "").Node.Nodes
+	if len(nodes) != 2*len(sites)*each {
+		t.Errorf("%d files", len(nodes))
+	}
+	if !slices.IsSortedFunc(nodes, func(a, b node) int { return int(a.CreatedIndex - b.CreatedIndex) }) {
+		t.Errorf("the names are not in the order of their making: %+v", nodes)
+	}
+	if got := sites[0].leases(); got != len(nodes) {
+		t.Errorf("%d leases for %d files", got, len(nodes))
+	}
+}
+
+func members(t *testing.T, sites []*site) {
 	type member struct {
 		ID, Name             string
 		PeerURLs, ClientURLs []string
