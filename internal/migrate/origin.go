@@ -12,6 +12,18 @@ import (
 // Span is the keys from one on and before another; To is empty for no end.
 type Span struct{ From, To string }
 
+// Prefix is the keys that begin with a prefix; an empty one is that of all.
+func Prefix(prefix string) Span {
+	end := []byte(prefix)
+	for len(end) > 0 && end[len(end)-1] == 0xFF {
+		end = end[:len(end)-1]
+	}
+	if len(end) > 0 {
+		end[len(end)-1]++
+	}
+	return Span{From: prefix, To: string(end)}
+}
+
 // Origin is a store that keys are moved from, as far as they are in a span.
 type Origin interface {
 	// Source names the store, and the span if it is not all.
