@@ -51,7 +51,7 @@ func (r *run) inLine(o operation, name []byte, lease int64) error {
 		r.both(operation{request: deleteAll(ahead)}, true)
 	}
 	called.Wait()
-	if r.found == nil && r.compare(o, false, answers) && answers[0].code == codes.OK {
+	if !r.over() && r.compare(o, false, answers) && answers[0].code == codes.OK {
 		r.elected(o)
 	}
 	if o.withdraws {

@@ -2,6 +2,7 @@ package differential
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -31,6 +32,10 @@ const (
 	revisionsPerPass = 1000
 )
 
+// errStalled says that the oracle did not get to it: it gives up on a request
+// after seven seconds, and nobody knows what became of it.
+var errStalled = errors.New("etcd answered that it was not able to answer: the machine stands still")
+
 // run is a script being carried out by two systems in lockstep.
 type run struct {
 	ctx   context.Context
@@ -38,6 +43,8 @@ type run struct {
 	steps []step
 	// found is the first difference; nothing happens after it.
 	found *difference
+	// stalled is set when the oracle was not available. That ends the run, too.
+	stalled bool
 	// done counts the operations of the script that were carried out.
 	done int
 	// wanted counts the wanted differences that were met.
@@ -83,7 +90,7 @@ func play(ctx context.Context, p pair, s script) (*run, error) {
 	}
 	r.own(operation{request: &pb.RangeRequest{Key: barrierKey}})
 	for _, o := range s.operations {
-		if r.found != nil || ctx.Err() != nil {
+		if r.over() {
 			break
 		}
 		r.done++
@@ -91,19 +98,25 @@ func play(ctx context.Context, p pair, s script) (*run, error) {
 			return r, err
 		}
 	}
-	if r.found == nil && ctx.Err() == nil {
+	if !r.over() {
 		if err := r.settle(); err != nil {
 			return r, err
 		}
 	}
+	if r.stalled {
+		return r, errStalled
+	}
 	return r, context.Cause(ctx)
 }
+
+// over says that nothing happens any more.
+func (r *run) over() bool { return r.found != nil || r.stalled || r.ctx.Err() != nil }
 
 // carryOut performs an operation, and what it takes to make its outcome certain.
 func (r *run) carryOut(o operation) error {
 	switch request := o.request.(type) {
 	case *pb.CompactionRequest:
-		if err := r.settle(); err != nil || r.found != nil {
+		if err := r.settle(); err != nil || r.over() {
 			return err
 		}
 		if r.both(o, false) && r.answer().code == codes.OK {
@@ -164,17 +177,19 @@ func (r *run) watch(o operation, request *pb.WatchRequest) error {
 		return nil
 	case *pb.WatchRequest_CancelRequest:
 		// What has not arrived yet may or may not be lost.
-		if err := r.settle(); err != nil || r.found != nil {
+		if err := r.settle(); err != nil || r.over() {
 			return err
 		}
 		r.both(o, false)
 		return nil
 	case *pb.WatchRequest_ProgressRequest:
 		// It is answered if all watches of the stream have caught up.
-		if err := r.settle(); err != nil || r.found != nil {
+		if err := r.settle(); err != nil || r.over() {
 			return err
 		}
-		r.both(o, false)
+		if !r.both(o, false) {
+			return nil
+		}
 		return r.barrier()
 	default:
 		r.both(o, false)
@@ -186,7 +201,7 @@ func (r *run) watch(o operation, request *pb.WatchRequest) error {
 func (r *run) grant(o operation) error {
 	begun := time.Now()
 	if o.expires {
-		if err := r.settle(); err != nil || r.found != nil {
+		if err := r.settle(); err != nil || r.over() {
 			return err
 		}
 	}
@@ -250,6 +265,10 @@ func (r *run) each(do func(int, *side)) {
 
 func (r *run) compare(o operation, own bool, answers [2]answer) (same bool) {
 	r.steps = append(r.steps, step{operation: o, own: own, answers: answers})
+	if answers[0].code == codes.Unavailable {
+		r.stalled = true
+		return false
+	}
 	if !equal(answers[0], answers[1]) {
 		r.found = &difference{what: "the answers differ", answers: [2]string{answers[0].String(), answers[1].String()}}
 		return false

@@ -14,7 +14,7 @@ import (
 // settle waits until all watches have caught up and all that they saw is
 // compared.
 func (r *run) settle() error {
-	for ; r.behind > 0 && r.found == nil; r.behind-- {
+	for ; r.behind > 0 && !r.over(); r.behind-- {
 		if !r.writeBarrier() {
 			return nil
 		}
@@ -27,7 +27,7 @@ func (r *run) settle() error {
 			r.found = &difference{what: "a watch that begins in the past", answers: [2]string{"sees its event", errs[1].Error()}}
 		}
 	}
-	if r.found != nil {
+	if r.over() {
 		return nil
 	}
 	return r.barrier()
