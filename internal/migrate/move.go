@@ -193,31 +193,33 @@ func (m Move) finish(ctx context.Context, head int64, result *Result) error {
 }
 
 // letGo lets the leases end by themselves from now on, unless their owners, who may
-// come over now, renew them here. It returns how many there are.
+// come over now, renew them here. It returns how many there are. All TTLs are asked
+// for: a lease may have ended and been granted again, with another one.
 func (m Move) letGo(ctx context.Context) (int64, error) {
 	leases, err := allLeases(ctx, m.Origin.At(m.Destination.Revision()))
 	if err != nil {
 		return 0, fmt.Errorf("the keys are there, but the origin does not list its leases any more: %w", err)
 	}
-	alive := make(map[conclave.LeaseID]bool, len(leases))
+	alive := int64(len(leases))
+	there := make(map[conclave.LeaseID]bool, len(leases))
 	for _, lease := range leases {
-		alive[lease.ID] = true
+		there[lease.ID] = true
 	}
-	var ended, kept []conclave.LeaseID
+	var ended []conclave.LeaseID
 	for _, lease := range m.Destination.heldLeases() {
-		if !alive[lease.ID] {
+		if !there[lease.ID] {
 			ended = append(ended, lease.ID)
 		}
 	}
 	if err := m.Destination.EndLeases(ctx, ended); err != nil {
 		return 0, err
 	}
-	// What ended there and still has keys here ended after the revision that has been
-	// reached. It gets its TTL like the others.
+	// What has ended there and still has keys here has ended since the revision that
+	// has been reached. It gets its TTL like the others.
 	for _, lease := range m.Destination.heldLeases() {
-		if !alive[lease.ID] {
-			leases, kept = append(leases, lease), append(kept, lease.ID)
+		if !there[lease.ID] {
+			leases = append(leases, lease)
 		}
 	}
-	return int64(len(leases) - len(kept)), m.Destination.LetGo(ctx, leases)
+	return alive, m.Destination.LetGo(ctx, leases)
 }

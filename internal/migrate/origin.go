@@ -35,6 +35,8 @@ type Origin interface {
 	At(revision int64) archive.Source
 	// Count is how many keys there were at a revision.
 	Count(ctx context.Context, revision int64) (int64, error)
+	// LeaseIDs are those of its leases as they are now.
+	LeaseIDs(ctx context.Context) ([]int64, error)
 	// TTL is what a lease was granted for; 0 if there is no such lease any more.
 	TTL(ctx context.Context, lease int64) (time.Duration, error)
 	// Changes tells what was changed after a revision, in order and without gaps,
