@@ -49,7 +49,11 @@ func put(tx Tx, cmd *logv1.Put) *logv1.PutResult {
 	if cmd.GetPrevious() {
 		result.Previous = tx.Current(cmd.GetKey())
 	}
-	tx.PutKey(cmd.GetKey(), value, lease)
+	if cmd.GetAnew() {
+		tx.MakeKey(cmd.GetKey(), value, lease)
+	} else {
+		tx.PutKey(cmd.GetKey(), value, lease)
+	}
 	return result
 }
 

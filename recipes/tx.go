@@ -78,6 +78,8 @@ type Tx interface {
 
 	// PutKey writes a version of a key.
 	PutKey(key, value []byte, leaseID int64)
+	// MakeKey writes the first version of a key, also where there is a key.
+	MakeKey(key, value []byte, leaseID int64)
 	// DeleteKeys deletes the keys in [key, rangeEnd) (one key if rangeEnd is
 	// empty, no upper bound if it is one zero byte) and returns what they were.
 	DeleteKeys(key, rangeEnd []byte) []*logv1.KeyValue

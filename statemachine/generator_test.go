@@ -225,7 +225,7 @@ var bodies = map[string]func(g *generator, c *logv1.Command){
 }
 
 func (g *generator) put() *logv1.Put {
-	return &logv1.Put{Key: g.key(), Value: g.value(), LeaseId: int64(g.small(2)) * g.maybe(), Previous: g.chance()}
+	return &logv1.Put{Key: g.key(), Value: g.value(), LeaseId: int64(g.small(2)) * g.maybe(), Previous: g.chance(), Anew: g.chance()}
 }
 
 func (g *generator) deleteRange() *logv1.DeleteRange {

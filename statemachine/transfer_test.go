@@ -126,7 +126,7 @@ func (im *importer) follow(most int) {
 	if im.rng.IntN(4) == 0 { // one that does not follow is refused, and does no harm
 		wrong := importKeys(&logv1.ImportKeys{ExpectedRevision: im.at, Revisions: []*logv1.ImportedRevision{
 			{Revision: im.at + 1, Changes: []*logv1.ImportedChange{{Change: &logv1.ImportedChange_Put{Put: &logv1.KeyValue{
-				Key: []byte("k1"), CreateRevision: 1, ModRevision: im.at + 1, Version: im.at - 1,
+				Key: []byte("k1"), CreateRevision: 1, ModRevision: im.at + 1, Version: max(1, im.at-1),
 			}}}}},
 		}})
 		if got := reason(im.replica.do(wrong)[0]); got != logv1.Reason_REASON_IMPORT_CONFLICT {

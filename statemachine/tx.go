@@ -144,6 +144,11 @@ func (t *tx) PutKey(key, value []byte, leaseID int64) {
 	t.emitKV(t.kv.Put(int64(t.NextRevision()), t.number, key, value, leaseID, t.ns.watched))
 }
 
+// MakeKey writes the first version of a key, also where there is a key.
+func (t *tx) MakeKey(key, value []byte, leaseID int64) {
+	t.emitKV(t.kv.Make(int64(t.NextRevision()), t.number, key, value, leaseID, t.ns.watched))
+}
+
 // DeleteKeys deletes keys under the command's revision, which it takes only if
 // there are any.
 func (t *tx) DeleteKeys(key, rangeEnd []byte) []*logv1.KeyValue {

@@ -3,8 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
@@ -44,14 +42,6 @@ const importEtcdExample = `  conclave import etcd --endpoints http://10.0.0.1:23
 // minHold is as long as a lease is held at the least: time to run the command again.
 const minHold = time.Minute
 
-// etcdFlags say where an etcd is, as etcdctl's do.
-type etcdFlags struct {
-	endpoints          []string
-	user, password     string
-	cacert, cert, key  string
-	insecureSkipVerify bool
-}
-
 type importEtcdFlags struct {
 	etcd   etcdFlags
 	prefix string
@@ -89,21 +79,6 @@ func newImportEtcdCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-func (f *etcdFlags) define(cmd *cobra.Command) {
-	set := cmd.Flags()
-	endpoints := []string{"http://127.0.0.1:2379"}
-	if given := os.Getenv("ETCDCTL_ENDPOINTS"); given != "" {
-		endpoints = strings.Split(given, ",")
-	}
-	set.StringSliceVar(&f.endpoints, "endpoints", endpoints, "members of etcd to copy from (ETCDCTL_ENDPOINTS)")
-	set.StringVar(&f.user, "user", "", "NAME or NAME:PASSWORD, for an etcd with authentication (ETCDCTL_USER)")
-	set.StringVar(&f.password, "password", "", "password of --user (ETCDCTL_PASSWORD)")
-	set.StringVar(&f.cacert, "cacert", "", "file of the certificates that sign etcd's (ETCDCTL_CACERT)")
-	set.StringVar(&f.cert, "cert", "", "file of the certificate to show to etcd (ETCDCTL_CERT)")
-	set.StringVar(&f.key, "key", "", "file of its key (ETCDCTL_KEY)")
-	set.BoolVar(&f.insecureSkipVerify, "insecure-skip-tls-verify", false, "take any certificate of etcd's; for tests")
-}
-
 func (f *importEtcdFlags) check() error {
 	switch {
 	case f.until < 0:
@@ -116,73 +91,21 @@ func (f *importEtcdFlags) check() error {
 	return nil
 }
 
-// fill takes what was not given from etcdctl's variables.
-func (f *etcdFlags) fill() {
-	f.user = cmp.Or(f.user, os.Getenv("ETCDCTL_USER"))
-	f.password = cmp.Or(f.password, os.Getenv("ETCDCTL_PASSWORD"))
-	f.cacert = cmp.Or(f.cacert, os.Getenv("ETCDCTL_CACERT"))
-	f.cert = cmp.Or(f.cert, os.Getenv("ETCDCTL_CERT"))
-	f.key = cmp.Or(f.key, os.Getenv("ETCDCTL_KEY"))
-}
-
-// config is where etcd is and who asks.
-func (f *etcdFlags) config() (etcdsource.Config, error) {
-	f.fill()
-	user, password, _ := strings.Cut(f.user, ":")
-	password = cmp.Or(password, f.password)
-	if user != "" && password == "" && f.cert == "" {
-		return etcdsource.Config{}, misused("--user %s: give the password as --user NAME:PASSWORD, --password or ETCDCTL_PASSWORD", user)
-	}
-	settings, err := f.tls()
-	return etcdsource.Config{Endpoints: f.endpoints, User: user, Password: password, TLS: settings}, err
-}
-
-// tls is nil if nothing is said about certificates.
-func (f *etcdFlags) tls() (*tls.Config, error) {
-	if f.cacert == "" && f.cert == "" && f.key == "" && !f.insecureSkipVerify {
-		return nil, nil
-	}
-	if (f.cert == "") != (f.key == "") {
-		return nil, misused("--cert and --key belong together: give both")
-	}
-	settings := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: f.insecureSkipVerify}
-	if f.cacert != "" {
-		pem, err := os.ReadFile(f.cacert)
-		if err != nil {
-			return nil, misused("--cacert: %w", err)
-		}
-		settings.RootCAs = x509.NewCertPool()
-		if !settings.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, misused("--cacert %s has no certificate in it", f.cacert)
-		}
-	}
-	if f.cert != "" {
-		pair, err := tls.LoadX509KeyPair(f.cert, f.key)
-		if err != nil {
-			return nil, misused("--cert and --key: %w", err)
-		}
-		settings.Certificates = []tls.Certificate{pair}
-	}
-	return settings, nil
-}
-
 // importEtcd is the whole of the command.
 func (a *app) importEtcd(ctx context.Context, flags importEtcdFlags) error {
 	config, err := flags.etcd.config()
 	if err != nil {
 		return err
 	}
-	show := a.newProgress()
-	defer show.end()
 	notes := make(chan string, 16)
-	config.Span = prefixSpan(flags.prefix)
-	config.DialTimeout, config.Patience = a.dialTimeout, a.timeout
-	config.Note = func(text string) {
+	note := func(text string) {
 		select {
 		case notes <- text:
 		default: // there is enough of them
 		}
 	}
+	config.Span = migrate.Prefix(flags.prefix)
+	config.DialTimeout, config.Patience, config.Note = a.dialTimeout, cmp.Or(a.timeout, maxTTL), note
 	etcd, err := etcdsource.Open(ctx, config)
 	if wrong := (*etcdsource.EndpointError)(nil); errors.As(err, &wrong) {
 		return misused("--endpoints: %w", wrong)
@@ -199,61 +122,51 @@ func (a *app) importEtcd(ctx context.Context, flags importEtcdFlags) error {
 		return err
 	}
 
-	// The first interruption of a --follow is its cut-over, the second one ends it.
-	hard, stop := ctx, (<-chan struct{})(nil)
-	if flags.follow {
-		var release context.CancelFunc
-		hard, release = a.twice(ctx)
-		defer release()
-		stop = ctx.Done()
-	}
-	destination := migrate.NewDestination(client, etcd.Source(), flags.hold)
-	result, err := migrate.Move{
-		Origin: etcd, Destination: destination, Span: config.Span,
-		Follow: flags.follow, Until: flags.until, Stop: stop,
+	show := a.newProgress()
+	move := migrate.Move{
+		Origin: etcd, Destination: migrate.NewDestination(client, etcd.Source(), flags.hold), Span: config.Span,
+		Follow: flags.follow, Until: flags.until,
 		Report: func(r migrate.Report) {
 			for len(notes) > 0 {
 				show.note(<-notes)
 			}
 			show.report(r)
 		},
-	}.Run(hard)
+	}
+	if flags.follow {
+		// The first interruption is the cut-over, the second one ends it.
+		var release context.CancelFunc
+		move.Stop = ctx.Done()
+		ctx, release = twice(ctx, func() { note("coming to where etcd is now; interrupt it again to give up") })
+		defer release()
+	}
+	result, err := move.Run(ctx)
 	show.end()
 	if err != nil {
-		return a.importFailed(hard, err)
+		return a.importFailed(ctx, err)
 	}
 	return a.printImport(etcd.Source(), result)
 }
 
-// twice is a context that goes on when ctx ends, until there is another signal.
-func (a *app) twice(ctx context.Context) (context.Context, context.CancelFunc) {
+// twice is a context that goes on when ctx ends by a signal, until there is another
+// one.
+func twice(ctx context.Context, once func()) (context.Context, context.CancelFunc) {
 	hard, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
+		once()
 		signals := make(chan os.Signal, 1)
 		signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+		defer signal.Stop(signals)
 		select {
 		case <-signals:
 			cancel()
 		case <-hard.Done():
 		}
-		signal.Stop(signals)
 	})
 	return hard, func() {
 		stop()
 		cancel()
 	}
-}
-
-// prefixSpan is the keys that begin with a prefix.
-func prefixSpan(prefix string) migrate.Span {
-	end := []byte(prefix)
-	for len(end) > 0 && end[len(end)-1] == 0xFF {
-		end = end[:len(end)-1]
-	}
-	if len(end) > 0 {
-		end[len(end)-1]++
-	}
-	return migrate.Span{From: prefix, To: string(end)}
 }
 
 // otherThan refuses to copy a cluster into itself, which is easily asked for: its etcd
@@ -276,6 +189,10 @@ func (a *app) importFailed(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return &exitError{exitFailed, "interrupted; what was copied stays, and the same command goes on from there"}
+	case errors.Is(err, conclave.ErrOutcomeUnknown), errors.Is(err, conclave.ErrUnavailable), errors.Is(err, conclave.ErrNoQuorum):
+		// Whether the last part was taken does not matter: it is replaced, or is there.
+		return &exitError{exitNoReach, fmt.Sprintf("%s has stopped answering; see the logs of its nodes, and run the same command again: it goes on from there",
+			strings.Join(a.endpoints, ", "))}
 	case errors.Is(err, conclave.ErrImportConflict), errors.Is(err, conclave.ErrNamespaceNotEmpty):
 		return fmt.Errorf("%s; make a fresh one with conclave namespace create, and name it with --namespace", reasonOf(err))
 	}

@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/conclavehq/conclave/internal/migrate"
-	conclave "github.com/conclavehq/conclave/sdk"
 )
 
 const snapshotRestoreHelp = `Restore a snapshot into a namespace without keys, in a running cluster. The file may
@@ -61,10 +59,8 @@ func (a *app) restoreSnapshot(ctx context.Context, path string, bump int64, hold
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return &exitError{exitFailed, "interrupted; the same command begins again, in the same namespace"}
-	case errors.Is(err, conclave.ErrImportConflict), errors.Is(err, conclave.ErrNamespaceNotEmpty):
-		return a.importFailed(ctx, err)
 	case err != nil:
-		return snapshotFailed(path, err)
+		return a.importFailed(ctx, snapshotFailed(path, err))
 	}
 	data := map[string]any{
 		"revision": result.Revision, "keys": result.Keys, "leases": result.Leases,

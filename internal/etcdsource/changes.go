@@ -28,7 +28,7 @@ func (e errTold) Error() string { return e.err.Error() }
 // with the next member, after the last revision that was told.
 func (e *Etcd) Changes(ctx context.Context, after int64, tell func(migrate.News) error) error {
 	var p pause
-	told := after
+	told, noted := after, false
 	for {
 		m := e.pick()
 		before := told
@@ -52,9 +52,10 @@ func (e *Etcd) Changes(ctx context.Context, after int64, tell func(migrate.News)
 		}
 		e.leave(m)
 		if told > before {
-			p = pause{}
-		} else if p.last >= time.Second/2 {
-			e.config.Note(fmt.Sprintf("%v; the import goes on when it does", e.explain(ctx, m, err)))
+			p, noted = pause{}, false
+		} else if p.last >= time.Second/2 && !noted {
+			noted = true
+			e.config.Note(fmt.Sprintf("%v; it is tried again until it answers", e.explain(ctx, m, err)))
 		}
 		if err := tell(migrate.News{}); err != nil {
 			return err

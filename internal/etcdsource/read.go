@@ -74,19 +74,17 @@ func keyOf(kv *mvccpb.KeyValue) archive.Key {
 
 // Leases implements archive.Source. All are one page.
 func (s *snapshot) Leases(ctx context.Context, _ int64) ([]archive.Lease, bool, error) {
-	res, err := try(ctx, s.etcd, func(ctx context.Context, m *member) (*pb.LeaseLeasesResponse, error) {
-		return m.lease.LeaseLeases(ctx, &pb.LeaseLeasesRequest{})
-	})
+	ids, err := s.etcd.LeaseIDs(ctx)
 	if err != nil {
 		return nil, false, err
 	}
-	leases := make([]archive.Lease, len(res.GetLeases()))
+	leases := make([]archive.Lease, len(ids))
 	group, asked := errgroup.WithContext(ctx)
 	group.SetLimit(asking)
-	for i, lease := range res.GetLeases() {
+	for i, id := range ids {
 		group.Go(func() error {
-			ttl, err := s.etcd.TTL(asked, lease.GetID())
-			leases[i] = archive.Lease{ID: lease.GetID(), TTL: ttl}
+			ttl, err := s.etcd.TTL(asked, id)
+			leases[i] = archive.Lease{ID: id, TTL: ttl}
 			return err
 		})
 	}
@@ -94,13 +92,23 @@ func (s *snapshot) Leases(ctx context.Context, _ int64) ([]archive.Lease, bool, 
 		return nil, false, err
 	}
 	leases = slices.DeleteFunc(leases, func(l archive.Lease) bool { return l.TTL == 0 }) // ended meanwhile
-	slices.SortFunc(leases, func(a, b archive.Lease) int {
-		if a.ID < b.ID {
-			return -1
-		}
-		return 1
-	})
 	return leases, false, nil
+}
+
+// LeaseIDs are those of the leases, in order.
+func (e *Etcd) LeaseIDs(ctx context.Context) ([]int64, error) {
+	res, err := try(ctx, e, func(ctx context.Context, m *member) (*pb.LeaseLeasesResponse, error) {
+		return m.lease.LeaseLeases(ctx, &pb.LeaseLeasesRequest{})
+	})
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]int64, 0, len(res.GetLeases()))
+	for _, lease := range res.GetLeases() {
+		ids = append(ids, lease.GetID())
+	}
+	slices.Sort(ids)
+	return ids, nil
 }
 
 // TTL is what a lease was granted for; 0 if there is no such lease.

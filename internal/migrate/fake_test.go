@@ -161,6 +161,12 @@ func (s *store) Count(_ context.Context, revision int64) (int64, error) {
 	return int64(len(s.states[revision])), nil
 }
 
+func (s *store) LeaseIDs(context.Context) ([]int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.leases)), nil
+}
+
 func (s *store) TTL(_ context.Context, lease int64) (time.Duration, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -2,6 +2,8 @@ package migrate
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -80,27 +82,40 @@ func (k *keeper) run(ctx context.Context) error {
 
 // look compares the leases of both sides.
 func (k *keeper) look(ctx context.Context) error {
-	before := k.destination.heldLeases()
-	leases, err := allLeases(ctx, k.origin.At(0))
+	ended, alive, err := standing(ctx, k.origin, k.destination)
 	if err != nil {
 		return err
 	}
-	alive := make(map[conclave.LeaseID]bool, len(leases))
-	var fresh []conclave.StoredLease
-	for _, lease := range leases {
-		alive[lease.ID] = true
-		if !k.destination.holds(lease.ID) {
-			fresh = append(fresh, lease)
-		}
-	}
-	var ended []conclave.LeaseID
-	for _, lease := range before {
-		if !alive[lease.ID] {
-			ended = append(ended, lease.ID)
-		}
-	}
+	fresh := slices.DeleteFunc(alive, func(lease conclave.StoredLease) bool { return k.destination.holds(lease.ID) })
 	if err := k.destination.HoldLeases(ctx, fresh); err != nil {
 		return err
 	}
 	return k.destination.EndLeases(ctx, ended)
+}
+
+// standing tells which leases of the destination have ended in the origin, and which
+// ones are alive there. It asks for the TTLs of new ones alone.
+func standing(ctx context.Context, origin Origin, d *Destination) (ended []conclave.LeaseID, alive []conclave.StoredLease, err error) {
+	held := make(map[conclave.LeaseID]time.Duration)
+	for _, lease := range d.heldLeases() {
+		held[lease.ID] = lease.TTL
+	}
+	ids, err := origin.LeaseIDs(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, number := range ids {
+		id := conclave.LeaseID(number)
+		ttl, found := held[id]
+		delete(held, id)
+		if !found {
+			if ttl, err = origin.TTL(ctx, number); err != nil {
+				return nil, nil, err
+			}
+		}
+		if ttl > 0 { // else it ended just now
+			alive = append(alive, conclave.StoredLease{ID: id, TTL: ttl})
+		}
+	}
+	return slices.Sorted(maps.Keys(held)), alive, nil
 }

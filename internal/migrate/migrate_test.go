@@ -313,3 +313,13 @@ func TestSaveAndRestore(t *testing.T) {
 		t.Errorf("the next revision is %d, %v", revision, err)
 	}
 }
+
+func TestPrefix(t *testing.T) {
+	for prefix, want := range map[string]Span{
+		"": {}, "a/": {"a/", "a0"}, "a\xff": {"a\xff", "b"}, "\xff\xff": {"\xff\xff", ""},
+	} {
+		if got := Prefix(prefix); got != want {
+			t.Errorf("%q: %q, want %q", prefix, got, want)
+		}
+	}
+}

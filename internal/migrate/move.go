@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"golang.org/x/sync/errgroup"
-
 	conclave "github.com/conclavehq/conclave/sdk"
 )
 
@@ -194,96 +192,34 @@ func (m Move) finish(ctx context.Context, head int64, result *Result) error {
 	return m.compare(ctx, result)
 }
 
-// DifferentError says that the two sides are not the same in the end.
-type DifferentError struct {
-	Revision     int64
-	There, Here  int64 // keys
-	Origin, Ours uint64
-}
-
-func (e *DifferentError) Error() string {
-	return fmt.Sprintf("the two sides differ at revision %d: %d keys with digest %016x there, %d with %016x here; delete the namespace and import into a fresh one",
-		e.Revision, e.There, e.Origin, e.Here, e.Ours)
-}
-
-// compare reads both sides at the revision that has been reached.
-func (m Move) compare(ctx context.Context, result *Result) error {
-	revision := m.Destination.Revision()
-	total, err := m.Origin.Count(ctx, revision)
-	if err != nil {
-		return err
-	}
-	report := Report{Stage: Comparing, Total: 2 * total, Revision: revision, Head: revision}
-	done := make(chan int64)
-	group, reading := errgroup.WithContext(ctx)
-	tell := func() func(int64) {
-		last := int64(0)
-		return func(keys int64) {
-			select {
-			case done <- keys - last:
-			case <-reading.Done():
-			}
-			last = keys
-		}
-	}
-	there, here := tell(), tell()
-	var origin, ours uint64
-	var originKeys, ourKeys int64
-	group.Go(func() error {
-		sum, err := digest(reading, m.Origin.At(revision), there)
-		origin, originKeys = sum.Sum(), sum.Count()
-		return err
-	})
-	group.Go(func() error {
-		sum, err := m.Destination.Digest(reading, m.Span, revision, here)
-		ours, ourKeys = sum.Sum(), sum.Count()
-		return err
-	})
-	ended := make(chan error, 1)
-	go func() {
-		ended <- group.Wait()
-		close(done)
-	}()
-	for n := range done {
-		report.Done += n
-		m.Report(report)
-	}
-	if err := <-ended; err != nil {
-		return err
-	}
-	if origin != ours || originKeys != ourKeys {
-		return &DifferentError{Revision: revision, There: originKeys, Here: ourKeys, Origin: origin, Ours: ours}
-	}
-	result.Keys, result.Revision, result.Digest = ourKeys, revision, ours
-	return nil
-}
-
 // letGo lets the leases end by themselves from now on, unless their owners, who may
-// come over now, renew them here. It returns how many there are.
+// come over now, renew them here. It returns how many there are. All TTLs are asked
+// for: a lease may have ended and been granted again, with another one.
 func (m Move) letGo(ctx context.Context) (int64, error) {
 	leases, err := allLeases(ctx, m.Origin.At(m.Destination.Revision()))
 	if err != nil {
 		return 0, fmt.Errorf("the keys are there, but the origin does not list its leases any more: %w", err)
 	}
-	alive := make(map[conclave.LeaseID]bool, len(leases))
+	alive := int64(len(leases))
+	there := make(map[conclave.LeaseID]bool, len(leases))
 	for _, lease := range leases {
-		alive[lease.ID] = true
+		there[lease.ID] = true
 	}
-	var ended, kept []conclave.LeaseID
+	var ended []conclave.LeaseID
 	for _, lease := range m.Destination.heldLeases() {
-		if !alive[lease.ID] {
+		if !there[lease.ID] {
 			ended = append(ended, lease.ID)
 		}
 	}
 	if err := m.Destination.EndLeases(ctx, ended); err != nil {
 		return 0, err
 	}
-	// What ended there and still has keys here ended after the revision that has been
-	// reached. It gets its TTL like the others.
+	// What has ended there and still has keys here has ended since the revision that
+	// has been reached. It gets its TTL like the others.
 	for _, lease := range m.Destination.heldLeases() {
-		if !alive[lease.ID] {
-			leases, kept = append(leases, lease), append(kept, lease.ID)
+		if !there[lease.ID] {
+			leases = append(leases, lease)
 		}
 	}
-	return int64(len(leases) - len(kept)), m.Destination.LetGo(ctx, leases)
+	return alive, m.Destination.LetGo(ctx, leases)
 }

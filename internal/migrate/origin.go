@@ -12,6 +12,18 @@ import (
 // Span is the keys from one on and before another; To is empty for no end.
 type Span struct{ From, To string }
 
+// Prefix is the keys that begin with a prefix; an empty one is that of all.
+func Prefix(prefix string) Span {
+	end := []byte(prefix)
+	for len(end) > 0 && end[len(end)-1] == 0xFF {
+		end = end[:len(end)-1]
+	}
+	if len(end) > 0 {
+		end[len(end)-1]++
+	}
+	return Span{From: prefix, To: string(end)}
+}
+
 // Origin is a store that keys are moved from, as far as they are in a span.
 type Origin interface {
 	// Source names the store, and the span if it is not all.
@@ -23,6 +35,8 @@ type Origin interface {
 	At(revision int64) archive.Source
 	// Count is how many keys there were at a revision.
 	Count(ctx context.Context, revision int64) (int64, error)
+	// LeaseIDs are those of its leases as they are now.
+	LeaseIDs(ctx context.Context) ([]int64, error)
 	// TTL is what a lease was granted for; 0 if there is no such lease any more.
 	TTL(ctx context.Context, lease int64) (time.Duration, error)
 	// Changes tells what was changed after a revision, in order and without gaps,

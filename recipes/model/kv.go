@@ -82,7 +82,12 @@ func (tx *Tx) HashKeys(revision recipes.Revision) uint32 {
 }
 
 // PutKey implements recipes.Tx.
-func (tx *Tx) PutKey(key, value []byte, leaseID int64) {
+func (tx *Tx) PutKey(key, value []byte, leaseID int64) { tx.write(key, value, leaseID, false) }
+
+// MakeKey implements recipes.Tx.
+func (tx *Tx) MakeKey(key, value []byte, leaseID int64) { tx.write(key, value, leaseID, true) }
+
+func (tx *Tx) write(key, value []byte, leaseID int64, anew bool) {
 	rev := tx.NextRevision()
 	before := tx.Current(key)
 	kv := &logv1.KeyValue{
@@ -93,7 +98,7 @@ func (tx *Tx) PutKey(key, value []byte, leaseID int64) {
 		Value:          bytes.Clone(value),
 		LeaseId:        leaseID,
 	}
-	if before != nil {
+	if before != nil && !anew {
 		kv.CreateRevision = before.CreateRevision
 		kv.Version = before.Version + 1
 	}

@@ -30,9 +30,8 @@ func TestFiles(t *testing.T) {
 			`{"action":"set","node":{"key":"/message","value":"Hello world","modifiedIndex":2,"createdIndex":2}}`},
 		{"GET", "/message", "", 200,
 			`{"action":"get","node":{"key":"/message","value":"Hello world","modifiedIndex":2,"createdIndex":2}}`},
-		// etcd says createdIndex 3 here: docs/etcd-v2.md.
 		{"PUT", "/message", "value=Hello etcd", 200,
-			`{"action":"set","node":{"key":"/message","value":"Hello etcd","modifiedIndex":3,"createdIndex":2},` +
+			`{"action":"set","node":{"key":"/message","value":"Hello etcd","modifiedIndex":3,"createdIndex":3},` +
 				`"prevNode":{"key":"/message","value":"Hello world","modifiedIndex":2,"createdIndex":2}}`},
 		{"PUT", "/message?prevExist=false", "value=x", 412, `{"errorCode":105,"message":"Key already exists","cause":"/message","index":3}`},
 		{"PUT", "/message?prevValue=two", "value=x", 412, `{"errorCode":101,"message":"Compare failed","cause":"[two != Hello etcd]","index":3}`},
@@ -42,18 +41,18 @@ func TestFiles(t *testing.T) {
 		{"PUT", "/message?prevValue=two&prevIndex=2", "value=x", 412,
 			`{"errorCode":101,"message":"Compare failed","cause":"[two != Hello etcd] [2 != 3]","index":3}`},
 		{"PUT", "/message?prevValue=Hello%20etcd&prevIndex=3", "value=%3C%26%3E", 200,
-			`{"action":"compareAndSwap","node":{"key":"/message","value":"\u003c\u0026\u003e","modifiedIndex":4,"createdIndex":2},` +
-				`"prevNode":{"key":"/message","value":"Hello etcd","modifiedIndex":3,"createdIndex":2}}`},
+			`{"action":"compareAndSwap","node":{"key":"/message","value":"\u003c\u0026\u003e","modifiedIndex":4,"createdIndex":3},` +
+				`"prevNode":{"key":"/message","value":"Hello etcd","modifiedIndex":3,"createdIndex":3}}`},
 		{"PUT", "/message?prevExist=true", "value=new", 200,
-			`{"action":"update","node":{"key":"/message","value":"new","modifiedIndex":5,"createdIndex":2},` +
-				`"prevNode":{"key":"/message","value":"\u003c\u0026\u003e","modifiedIndex":4,"createdIndex":2}}`},
+			`{"action":"update","node":{"key":"/message","value":"new","modifiedIndex":5,"createdIndex":3},` +
+				`"prevNode":{"key":"/message","value":"\u003c\u0026\u003e","modifiedIndex":4,"createdIndex":3}}`},
 		{"PUT", "/none?prevExist=true", "value=new", 404, `{"errorCode":100,"message":"Key not found","cause":"/none","index":5}`},
 		{"PUT", "/message/below", "value=x", 400, `{"errorCode":104,"message":"Not a directory","cause":"/message","index":5}`},
 		{"PUT", "/message?noValueOnSuccess=true", "value=quiet", 200, `{"action":"set"}`},
 		{"DELETE", "/message?prevValue=new", "", 412, `{"errorCode":101,"message":"Compare failed","cause":"[new != quiet]","index":6}`},
 		{"DELETE", "/message?prevIndex=6", "", 200,
-			`{"action":"compareAndDelete","node":{"key":"/message","modifiedIndex":7,"createdIndex":2},` +
-				`"prevNode":{"key":"/message","value":"quiet","modifiedIndex":6,"createdIndex":2}}`},
+			`{"action":"compareAndDelete","node":{"key":"/message","modifiedIndex":7,"createdIndex":6},` +
+				`"prevNode":{"key":"/message","value":"quiet","modifiedIndex":6,"createdIndex":6}}`},
 		{"DELETE", "/message", "", 404, `{"errorCode":100,"message":"Key not found","cause":"/message","index":7}`},
 		{"GET", "/no/where", "", 404, `{"errorCode":100,"message":"Key not found","cause":"/no","index":7}`},
 	})

@@ -23,9 +23,6 @@ type pair struct {
 	etcd   string
 	ours   *site
 	offset int64 // etcd's index minus ours
-	// created has the createdIndex of the files that a set has replaced since,
-	// which stays what it was here.
-	created map[string]int64
 	// moved are the directories that got another TTL, which modifies here what is
 	// in them.
 	moved []string
@@ -37,7 +34,6 @@ func newPair(t *testing.T, programs debian) *pair {
 	t.Helper()
 	p := &pair{
 		t: t, client: &http.Client{Transport: &http.Transport{}}, etcd: programs.start(t), ours: newSite(t),
-		created: make(map[string]int64),
 	}
 	t.Cleanup(p.client.CloseIdleConnections)
 	p.offset = p.index(fetch(t, p.client, "GET", p.etcd+"/v2/keys", "")) - p.index(p.ours.call("GET", "", ""))
@@ -184,32 +180,10 @@ func (p *pair) translateNode(n *node) {
 	}
 }
 
-// follow gives the nodes of etcd's answer the indexes that are to be expected
-// here, and keeps track of why.
+// follow keeps track of what is to be expected here after etcd's answer.
 func (p *pair) follow(t *told) {
-	if t.PrevNode != nil {
-		p.expect(t.PrevNode)
-	}
-	key := t.Node.Key
-	if t.Action == "delete" || t.Action == "compareAndDelete" {
-		p.expect(&t.Node)
-	}
-	put := t.Action == "set" || t.Action == "create" || t.Action == "update" || t.Action == "compareAndSwap"
-	switch {
-	case t.Action == "set" && !t.Node.Dir && t.PrevNode != nil:
-		p.created[key] = t.PrevNode.CreatedIndex
-	case t.Action == "update" && t.Node.Dir:
-		p.moved = append(p.moved, key)
-	}
-	if t.Action == "get" || put {
-		p.expect(&t.Node)
-	}
-	if t.Action == "delete" || t.Action == "compareAndDelete" || put && t.Node.Dir && t.Action != "update" {
-		for file := range p.created {
-			if file == key || strings.HasPrefix(file, key+"/") {
-				delete(p.created, file)
-			}
-		}
+	if t.Action == "update" && t.Node.Dir {
+		p.moved = append(p.moved, t.Node.Key)
 	}
 }
 
@@ -221,15 +195,6 @@ func (p *pair) isMoved(file string) bool {
 		}
 	}
 	return false
-}
-
-func (p *pair) expect(n *node) {
-	if created := p.created[n.Key]; created != 0 && !n.Dir {
-		n.CreatedIndex = created
-	}
-	for i := range n.Nodes {
-		p.expect(&n.Nodes[i])
-	}
 }
 
 // blur takes out of an answer what cannot be equal: the indexes of directories,

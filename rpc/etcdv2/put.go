@@ -139,7 +139,8 @@ func (c *change) write(ctx context.Context, p *plan, v *view, action string, wha
 	if err != nil {
 		return err
 	}
-	put := &logv1.Put{Key: []byte(v.at.path), Value: []byte(c.req.value), LeaseId: lease, Previous: true}
+	put := &logv1.Put{Key: []byte(v.at.path), Value: []byte(c.req.value), LeaseId: lease, Previous: true,
+		Anew: action == actionSet}
 	if c.req.refresh {
 		put.Value, put.IgnoreValue = nil, true
 	}
@@ -147,7 +148,7 @@ func (c *change) write(ctx context.Context, p *plan, v *view, action string, wha
 	p.answer = func(ctx context.Context, index int64, results []*logv1.TxnOpResult) (*event, error) {
 		previous := results[len(results)-1].GetPut().GetPrevious()
 		now := &logv1.KeyValue{Value: []byte(c.req.value), CreateRevision: index, ModRevision: index}
-		if previous != nil {
+		if previous != nil && !put.Anew {
 			now.CreateRevision = previous.GetCreateRevision()
 		}
 		if c.req.refresh {

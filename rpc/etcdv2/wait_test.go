@@ -60,7 +60,7 @@ func TestWait(t *testing.T) {
 	s.call("PUT", "/a", "value=3")
 	answered := newScanner(res.Body)
 	answered.Scan()
-	want := `{"action":"set","node":{"key":"/a","value":"3","modifiedIndex":4,"createdIndex":2},` +
+	want := `{"action":"set","node":{"key":"/a","value":"3","modifiedIndex":4,"createdIndex":4},` +
 		`"prevNode":{"key":"/a","value":"1","modifiedIndex":2,"createdIndex":2}}`
 	if answered.Text() != want || answered.Scan() {
 		t.Errorf("told %s, then %q", answered.Text(), answered.Text())

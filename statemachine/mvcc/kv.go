@@ -36,6 +36,12 @@ func (kv KV) Put(revision int64, number uint32, key, value []byte, lease int64, 
 	return kv.write(number, key, next, true, wanted)
 }
 
+// Make is Put of a key's first version, also where there is a key: that ends.
+func (kv KV) Make(revision int64, number uint32, key, value []byte, lease int64, wanted bool) *logv1.KVEvent {
+	next := version{create: revision, mod: revision, number: 1, lease: lease, value: value}
+	return kv.write(number, key, next, false, wanted)
+}
+
 // write writes a version and ends the one before, if there is one. The new one is
 // counted on from that, or has the numbers that it has.
 func (kv KV) write(number uint32, key []byte, next version, counted, wanted bool) *logv1.KVEvent {

@@ -202,9 +202,12 @@ func (w *world) write() {
 		if put {
 			lease := int64(max(0, w.rng.IntN(5)-2))
 			value := fmt.Appendf(nil, "%d", w.rng.IntN(1000))
-			event := modelPut(after, next, key, value, lease)
-			events = append(events, event)
-			got = append(got, w.kv.Put(next, uint32(len(got)), key, value, lease, true))
+			write, anew := w.kv.Put, w.rng.IntN(8) == 0
+			if anew {
+				write = w.kv.Make
+			}
+			events = append(events, modelPut(after, next, key, value, lease, anew))
+			got = append(got, write(next, uint32(len(got)), key, value, lease, true))
 		} else {
 			events = append(events, modelDelete(after, next, key, end)...)
 			got = append(got, w.kv.Delete(next, uint32(len(got)), key, end)...)
@@ -220,13 +223,13 @@ func touched(events []*logv1.KVEvent, key, end []byte) bool {
 	return slices.ContainsFunc(events, func(e *logv1.KVEvent) bool { return inSpan(string(e.Kv.Key), key, end) })
 }
 
-func modelPut(after state, at int64, key, value []byte, lease int64) *logv1.KVEvent {
+func modelPut(after state, at int64, key, value []byte, lease int64, anew bool) *logv1.KVEvent {
 	kv := &logv1.KeyValue{
 		Key: key, Value: value, LeaseId: lease,
 		CreateRevision: at, ModRevision: at, Version: 1,
 	}
 	old := after[string(key)]
-	if old != nil {
+	if old != nil && !anew {
 		kv.CreateRevision, kv.Version = old.CreateRevision, old.Version+1
 	}
 	after[string(key)] = kv

@@ -2,6 +2,7 @@ package importing
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net/url"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/server/v3/embed"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 )
@@ -44,11 +46,11 @@ type server struct {
 // startEtcd runs etcd with its defaults, but that it does not sync to disk.
 func startEtcd(t *testing.T) *server {
 	t.Helper()
-	return startEtcdOf(t, "cluster")
+	return startEtcdWith(t, func(*embed.Config) {})
 }
 
-// startEtcdOf runs an etcd whose cluster has another id with another token.
-func startEtcdOf(t *testing.T, token string) *server {
+// startEtcdWith runs an etcd with other settings.
+func startEtcdWith(t *testing.T, change func(*embed.Config)) *server {
 	t.Helper()
 	config := embed.NewConfig()
 	config.Dir = filepath.Join(t.TempDir(), "etcd")
@@ -57,12 +59,12 @@ func startEtcdOf(t *testing.T, token string) *server {
 	config.LogLevel = "fatal"
 	config.LogOutputs = []string{"stderr"}
 	config.BcryptCost = 4
-	config.InitialClusterToken = token
 	config.MaxRequestBytes = 4 << 20
 	free := []url.URL{{Scheme: "http", Host: "127.0.0.1:0"}}
 	config.ListenClientUrls, config.AdvertiseClientUrls = free, free
 	config.ListenPeerUrls, config.AdvertisePeerUrls = free, free
 	config.InitialCluster = config.InitialClusterFromName(config.Name)
+	change(config)
 	s := &server{t: t, config: config}
 	t.Cleanup(func() { s.stop() })
 	s.start()
@@ -84,13 +86,17 @@ func (s *server) start() {
 		s.t.Fatal("etcd does not get ready")
 	}
 	address := s.etcd.Clients[0].Addr().String()
-	s.url = "http://" + address
-	s.config.ListenClientUrls = []url.URL{{Scheme: "http", Host: address}}
+	scheme, security := s.config.ListenClientUrls[0].Scheme, insecure.NewCredentials()
+	if scheme == "https" {
+		security = credentials.NewTLS(&tls.Config{InsecureSkipVerify: true}) // it signs its own
+	}
+	s.url = scheme + "://" + address
+	s.config.ListenClientUrls = []url.URL{{Scheme: scheme, Host: address}}
 	if s.conn != nil {
 		return
 	}
 	s.conn, err = grpc.NewClient("passthrough:///"+address,
-		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(1<<30)))
+		grpc.WithTransportCredentials(security), grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(1<<30)))
 	if err != nil {
 		s.t.Fatal(err)
 	}

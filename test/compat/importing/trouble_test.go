@@ -2,14 +2,17 @@ package importing
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/server/v3/embed"
 
 	"github.com/conclavehq/conclave/internal/migrate"
 	conclave "github.com/conclavehq/conclave/sdk"
@@ -256,17 +259,42 @@ func TestUsers(t *testing.T) {
 	}
 }
 
+func TestTLS(t *testing.T) {
+	from := startEtcdWith(t, func(c *embed.Config) {
+		c.ClientAutoTLS, c.SelfSignedCertValidity = true, 1
+		c.ListenClientUrls = []url.URL{{Scheme: "https", Host: "127.0.0.1:0"}}
+	})
+	_, to := startNode(t)
+	last := from.put("a", "x", 0)
+	for want, change := range map[string]func(x *transfer){
+		"certificate signed by unknown authority": func(*transfer) {},
+		"does not answer as it should": func(x *transfer) {
+			x.config.Endpoints = []string{strings.Replace(from.url, "https://", "http://", 1)}
+		},
+	} {
+		x := newTransfer(t, from, to)
+		x.config.Patience = time.Second
+		change(x)
+		x.fails(want)
+	}
+	x := newTransfer(t, from, to)
+	x.config.TLS = &tls.Config{InsecureSkipVerify: true}
+	if result := x.must(); result.Revision != last {
+		t.Errorf("%+v", result)
+	}
+}
+
 func TestWrongEndpoints(t *testing.T) {
 	from := startEtcd(t)
 	_, to := startNode(t)
-	other := startEtcdOf(t, "another cluster")
+	other := startEtcdWith(t, func(c *embed.Config) { c.InitialClusterToken = "another cluster" })
 	for endpoint, want := range map[string]string{
 		"http://127.0.0.1:1": "cannot reach etcd at http://127.0.0.1:1 (connect: connection refused); check --endpoints",
 		strings.Replace(from.url, "http://", "https://", 1): "does not answer as it should",
 		"ftp://127.0.0.1": "is not a URL such as http://127.0.0.1:2379",
 	} {
 		x := newTransfer(t, from, to)
-		x.config.Endpoints = []string{endpoint}
+		x.config.Endpoints, x.config.Patience = []string{endpoint}, time.Second
 		x.fails(want)
 	}
 	x := newTransfer(t, from, to)

@@ -387,7 +387,10 @@ type Put struct {
 	// Keep the value that the key has (the key must exist).
 	IgnoreValue bool `protobuf:"varint,5,opt,name=ignore_value,json=ignoreValue,proto3" json:"ignore_value,omitempty"`
 	// Keep the lease that the key has (the key must exist).
-	IgnoreLease   bool `protobuf:"varint,6,opt,name=ignore_lease,json=ignoreLease,proto3" json:"ignore_lease,omitempty"`
+	IgnoreLease bool `protobuf:"varint,6,opt,name=ignore_lease,json=ignoreLease,proto3" json:"ignore_lease,omitempty"`
+	// Make the key anew, as etcd's v2 API sets one: it is created at this revision
+	// and at its first version, whatever was there before.
+	Anew          bool `protobuf:"varint,7,opt,name=anew,proto3" json:"anew,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -460,6 +463,13 @@ func (x *Put) GetIgnoreValue() bool {
 func (x *Put) GetIgnoreLease() bool {
 	if x != nil {
 		return x.IgnoreLease
+	}
+	return false
+}
+
+func (x *Put) GetAnew() bool {
+	if x != nil {
+		return x.Anew
 	}
 	return false
 }
@@ -1942,14 +1952,15 @@ const file_conclave_log_v1_kv_proto_rawDesc = "" +
 	"\fmod_revision\x18\x03 \x01(\x03R\vmodRevision\x12\x18\n" +
 	"\aversion\x18\x04 \x01(\x03R\aversion\x12\x14\n" +
 	"\x05value\x18\x05 \x01(\fR\x05value\x12\x19\n" +
-	"\blease_id\x18\x06 \x01(\x03R\aleaseId\"\xaa\x01\n" +
+	"\blease_id\x18\x06 \x01(\x03R\aleaseId\"\xbe\x01\n" +
 	"\x03Put\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\fR\x05value\x12\x19\n" +
 	"\blease_id\x18\x03 \x01(\x03R\aleaseId\x12\x1a\n" +
 	"\bprevious\x18\x04 \x01(\bR\bprevious\x12!\n" +
 	"\fignore_value\x18\x05 \x01(\bR\vignoreValue\x12!\n" +
-	"\fignore_lease\x18\x06 \x01(\bR\vignoreLease\"B\n" +
+	"\fignore_lease\x18\x06 \x01(\bR\vignoreLease\x12\x12\n" +
+	"\x04anew\x18\a \x01(\bR\x04anew\"B\n" +
 	"\tPutResult\x125\n" +
 	"\bprevious\x18\x01 \x01(\v2\x19.conclave.log.v1.KeyValueR\bprevious\"X\n" +
 	"\vDeleteRange\x12\x10\n" +

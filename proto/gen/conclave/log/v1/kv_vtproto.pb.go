@@ -59,6 +59,7 @@ func (m *Put) CloneVT() *Put {
 	r.Previous = m.Previous
 	r.IgnoreValue = m.IgnoreValue
 	r.IgnoreLease = m.IgnoreLease
+	r.Anew = m.Anew
 	if rhs := m.Key; rhs != nil {
 		tmpBytes := make([]byte, len(rhs))
 		copy(tmpBytes, rhs)
@@ -741,6 +742,9 @@ func (this *Put) EqualVT(that *Put) bool {
 		return false
 	}
 	if this.IgnoreLease != that.IgnoreLease {
+		return false
+	}
+	if this.Anew != that.Anew {
 		return false
 	}
 	return string(this.unknownFields) == string(that.unknownFields)
@@ -1911,6 +1915,16 @@ func (m *Put) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.Anew {
+		i--
+		if m.Anew {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x38
 	}
 	if m.IgnoreLease {
 		i--
@@ -3404,6 +3418,9 @@ func (m *Put) SizeVT() (n int) {
 	if m.IgnoreLease {
 		n += 2
 	}
+	if m.Anew {
+		n += 2
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -4393,6 +4410,26 @@ func (m *Put) UnmarshalVT(dAtA []byte) error {
 				}
 			}
 			m.IgnoreLease = bool(v != 0)
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Anew", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Anew = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
@@ -7797,6 +7834,26 @@ func (m *Put) UnmarshalVTUnsafe(dAtA []byte) error {
 				}
 			}
 			m.IgnoreLease = bool(v != 0)
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Anew", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Anew = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
