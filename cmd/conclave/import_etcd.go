@@ -179,7 +179,7 @@ func (a *app) otherThan(ctx context.Context, client *conclave.Client, etcd uint6
 		return err
 	}
 	if id == etcd {
-		return misused("what answers at --endpoints is the cluster that the keys would go to; name etcd's members with --endpoints")
+		return misused("what answers at --endpoints has the id of the cluster that the keys would go to: name etcd's members with --endpoints, or, if these are two clusters that were set up alike, give one of them an --initial-cluster-token of its own")
 	}
 	return nil
 }

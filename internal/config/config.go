@@ -5,7 +5,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -106,6 +105,8 @@ func (s *Server) fill() {
 	}
 }
 
+var namespaceName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
+
 var nodeName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 
 // Validate fills what is derived and refuses what cannot work.
@@ -149,8 +150,8 @@ func (s *Server) checkEtcd() error {
 			return fmt.Errorf("--listen-etcd-urls: %w", err)
 		}
 	}
-	if s.EtcdNamespace == "" {
-		return errors.New("--etcd-namespace is empty: name the namespace that etcd's API shows, such as default")
+	if !namespaceName.MatchString(s.EtcdNamespace) {
+		return fmt.Errorf("--etcd-namespace %q: name the namespace that etcd's API shows, such as default: 1 to 64 of a-z, 0-9, -, _ and .", s.EtcdNamespace)
 	}
 	return nil
 }

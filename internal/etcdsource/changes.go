@@ -39,6 +39,7 @@ func (e *Etcd) Changes(ctx context.Context, after int64, tell func(migrate.News)
 			if n := len(news.Revisions); n > 0 {
 				told = int64(news.Revisions[n-1].Revision)
 			}
+			told = max(told, news.Through)
 			return nil
 		})
 		var ended errTold

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	conclave "github.com/conclavehq/conclave/sdk"
 )
@@ -62,6 +63,10 @@ type Result struct {
 // maxCopies is how often a copy is begun because the origin forgets its revision
 // faster than it is copied.
 const maxCopies = 5
+
+// settled is how long the origin has to be followed until another copy is not one
+// in a row.
+const settled = time.Minute
 
 // Run moves the keys. When it fails it can be run again.
 func (m Move) Run(ctx context.Context) (Result, error) {
@@ -127,8 +132,12 @@ func (m Move) bring(ctx context.Context, k *keeper, head int64, result *Result) 
 				continue
 			}
 		}
+		began := time.Now()
 		if err := m.finish(ctx, head, result); err == nil || !m.again(err) {
 			return err
+		}
+		if time.Since(began) > settled {
+			copies = 0 // it was followed meanwhile
 		}
 		copied = false
 	}

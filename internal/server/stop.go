@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
 )
 
 // Stop ends streams and waits with a clear code, lets short calls finish, hands
@@ -15,6 +16,7 @@ func (n *Node) Stop(ctx context.Context) error {
 		n.api.Drain()
 		n.etcd.drain()
 		n.stopErr = errors.Join(n.shutdown(ctx), n.cluster.Stop(ctx))
+		n.etcd.api.Close()
 		n.serving.Wait()
 		n.cache.Unref()
 	})
@@ -26,7 +28,9 @@ func (n *Node) shutdown(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
 	n.debug.end()
-	n.etcd.api.Shutdown(ctx)
+	var etcd sync.WaitGroup
+	etcd.Go(func() { n.etcd.api.Shutdown(ctx) })
+	defer etcd.Wait()
 	err := closePort(ctx, n.http)
 	if late := n.api.Shutdown(ctx); !errors.Is(late, context.DeadlineExceeded) {
 		err = errors.Join(err, late)

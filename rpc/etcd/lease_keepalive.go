@@ -19,6 +19,8 @@ const (
 	waitingRenewals = 64
 	// renewTimeout is how long etcd tries to renew a lease.
 	renewTimeout = 7 * time.Second
+	// renewPause is how long to wait before it is tried again.
+	renewPause = 50 * time.Millisecond
 )
 
 // LeaseKeepAlive renews leases as the client asks for it. What it asks while a
@@ -147,7 +149,14 @@ func (s leaseServer) renew(ctx context.Context, where cluster.Namespace, leases 
 				}
 			}
 		})
-		open = again
+		if open = again; len(open) > 0 {
+			pause := time.NewTimer(renewPause)
+			select {
+			case <-pause.C:
+			case <-ctx.Done():
+			}
+			pause.Stop()
+		}
 	}
 	return results, failed
 }

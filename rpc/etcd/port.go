@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -60,13 +61,12 @@ type port struct {
 func (p *port) accept(native, plain *branch) error {
 	for {
 		conn, err := p.Accept()
-		var passes net.Error
 		switch {
 		case err == nil:
 			p.admit(conn, native, plain)
 		case p.ended() || errors.Is(err, net.ErrClosed):
 			return nil
-		case errors.As(err, &passes):
+		case passes(err):
 			p.log.Error().Err(err).Msg("cannot accept a connection of an etcd client")
 			pause := time.NewTimer(acceptPause)
 			select {
@@ -78,6 +78,17 @@ func (p *port) accept(native, plain *branch) error {
 			return err
 		}
 	}
+}
+
+// passes says whether the next connection may be accepted although this one was
+// not: it was gone already, or there is no room for it now.
+func passes(err error) bool {
+	for _, soon := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ECONNABORTED, syscall.ENOBUFS, syscall.ENOMEM} {
+		if errors.Is(err, soon) {
+			return true
+		}
+	}
+	return false
 }
 
 // admit gives a connection a goroutine that finds out what it is.

@@ -63,7 +63,8 @@ func New(config Config) (*Server, error) {
 // Drain ends all streams and waits, those that begin later too.
 func (s *Server) Drain() { s.drain() }
 
-// Shutdown lets short calls finish, after Drain, and ends them when ctx ends.
+// Shutdown lets short calls finish, after Drain, until ctx ends. Close is called
+// after it, and after the cluster has ended, which ends every call.
 func (s *Server) Shutdown(ctx context.Context) {
 	s.drain()
 	stopped := make(chan struct{})
@@ -74,14 +75,10 @@ func (s *Server) Shutdown(ctx context.Context) {
 	select {
 	case <-stopped:
 	case <-ctx.Done():
-		s.native.Stop()
-		<-stopped
 	}
-	s.gateway.close()
-	s.looking.Wait()
 }
 
-// Close ends everything at once.
+// Close ends everything, and returns when it has ended.
 func (s *Server) Close() {
 	s.drain()
 	s.native.Stop()

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/conclavehq/conclave/cluster"
+	"github.com/conclavehq/conclave/statemachine/feed"
 )
 
 // The codes of etcd's errors.
@@ -92,7 +93,9 @@ func (s *Server) explain(ctx context.Context, err error) *fault {
 		return told
 	case errors.As(err, &refused):
 		return fail(codeRaftInternal, "conclave: "+refused.Error(), 0)
-	case errors.Is(err, cluster.ErrStopped), s.draining.Err() != nil && ctx.Err() != nil:
+	case errors.Is(err, feed.ErrNamespaceDropped):
+		return fail(codeRaftInternal, "conclave: the namespace was deleted", 0)
+	case errors.Is(err, cluster.ErrStopped), errors.Is(err, feed.ErrClosed), s.draining.Err() != nil && ctx.Err() != nil:
 		return fail(codeRaftInternal, "etcdserver: server stopped", 0)
 	case errors.Is(err, cluster.ErrOverloaded):
 		return fail(codeRaftInternal, "etcdserver: too many requests", 0)

@@ -14,6 +14,9 @@ func (s *space) get(ctx context.Context, req *request) (*event, int64, error) {
 		how = local
 	}
 	for {
+		if err := ctx.Err(); err != nil {
+			return nil, 0, err
+		}
 		v, err := s.look(ctx, how, req.path)
 		if err != nil {
 			return nil, 0, err

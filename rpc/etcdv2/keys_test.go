@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
 )
 
 // exchange is a request and what is answered to it.
@@ -204,5 +206,22 @@ func TestOtherOrigin(t *testing.T) {
 	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode != http.StatusForbidden || len(s.keys()) != 0 {
 		t.Errorf("%s, and there is %q", res.Status, s.keys())
+	}
+}
+
+// A path that is too deep is refused before anything is looked at, and what v3
+// writes there is not shown.
+func TestPathsAreBounded(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	deep := strings.Repeat("/d", 300)
+	s.propose(&logv1.Command{Body: &logv1.Command_Put{Put: &logv1.Put{Key: []byte(deep), Value: []byte("x")}}})
+	for _, method := range []string{"GET", "PUT", "DELETE"} {
+		if r := s.call(method, deep, "value=x"); r.status != http.StatusBadRequest || !strings.Contains(r.body, `"errorCode":210`) {
+			t.Errorf("%s: %d %s", method, r.status, r.body)
+		}
+	}
+	if r := s.call("GET", "?recursive=true", ""); strings.Contains(r.body, "/d") {
+		t.Errorf("shown: %s", r.body)
 	}
 }

@@ -8,6 +8,17 @@ import (
 // root is the path of the directory that is always there.
 const root = "/"
 
+// Limits on paths: each directory on the way to a file is looked at.
+const (
+	maxPathBytes = 4096
+	maxPathDepth = 256
+)
+
+// within says whether a path keeps the limits.
+func within(p string) bool {
+	return len(p) <= maxPathBytes && strings.Count(p, "/") <= maxPathDepth
+}
+
 // dirStart is where the keys below a directory begin; it is the directory's mark,
 // too.
 func dirStart(dir string) string {
@@ -41,11 +52,11 @@ func ancestors(p string) []string {
 }
 
 // shown is the path that a key is shown at, and whether it is the mark of the
-// directory there. Keys that no path leads to, such as "a" and "/a//b", are not
-// shown.
+// directory there. Keys that no path leads to, such as "a" and "/a//b", or whose
+// path would be beyond the limits, are not shown.
 func shown(key string) (p string, mark, ok bool) {
 	p, mark = strings.CutSuffix(key, "/")
-	if p == "" || p == root || p[0] != '/' || path.Clean(p) != p {
+	if p == "" || p == root || p[0] != '/' || !within(p) || path.Clean(p) != p {
 		return "", false, false
 	}
 	return p, mark, true

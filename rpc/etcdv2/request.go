@@ -1,6 +1,7 @@
 package etcdv2
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"path"
@@ -43,6 +44,9 @@ func parse(r *http.Request) (*request, *fault) {
 	f := form{values: r.Form}
 	req := &request{method: r.Method, path: path.Join(root, strings.TrimPrefix(r.URL.Path, keysPrefix))}
 
+	if !within(req.path) {
+		return nil, fail(codeInvalidForm, fmt.Sprintf("a path has at most %d bytes and %d names", maxPathBytes, maxPathDepth), 0)
+	}
 	req.prevIndex = f.index("prevIndex")
 	req.waitIndex = f.index("waitIndex")
 	req.recursive = f.flag("recursive", `"recursive"`)

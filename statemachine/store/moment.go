@@ -11,7 +11,7 @@ type moment struct {
 	at       uint64 // a commit that the snapshot has
 	snapshot *pebble.Snapshot
 	// users are the views, and the DB itself until the next commit; guarded by
-	// DB.mu.
+	// DB.mu, which is taken before Pebble's own mutex.
 	users int
 }
 
@@ -56,7 +56,8 @@ func (d *DB) leave(m *moment) error {
 }
 
 // pass has later views see what was committed since the last ones. A moment that
-// nobody looks at ends with it, so that it holds back no compaction.
+// nobody looks at ends with it, so that it holds back compactions only until the
+// next commit.
 func (d *DB) pass() error {
 	d.mu.Lock()
 	m := d.mu.moment

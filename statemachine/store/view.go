@@ -12,10 +12,9 @@ import (
 //
 // A read that fails makes Get answer nil and Scan stop; Err has the reason.
 type View struct {
-	db *DB
-	*moment
-	closed bool
-	err    error
+	db      *DB
+	*moment // nil when closed
+	err     error
 }
 
 // View opens a view of the last commit.
@@ -82,11 +81,11 @@ func (v *View) Err() error { return v.err }
 
 // Close gives the view back. Closing it again does nothing.
 func (v *View) Close() error {
-	if v.closed {
+	if v.moment == nil {
 		return nil
 	}
-	v.closed = true
 	err := v.db.leave(v.moment)
+	v.moment = nil
 	v.db.views.Done()
 	return err
 }
