@@ -104,7 +104,7 @@ func (t *tree) following(key string) string {
 // the file itself.
 func (t *tree) add(ctx context.Context, kv *logv1.KeyValue) error {
 	parent, err := t.dir(ctx, nil, t.root, kv)
-	if err != nil {
+	if err != nil || !within(string(kv.GetKey())) {
 		return err
 	}
 	rest := string(kv.GetKey()[len(dirStart(t.root)):])
