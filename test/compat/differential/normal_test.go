@@ -19,11 +19,6 @@ func (s *side) normalize(a answer) answer {
 }
 
 func (s *side) normalizeMessage(m proto.Message) {
-	if m, ok := m.(*pb.LeaseTimeToLiveResponse); ok {
-		if _, known := s.expiries[m.GetID()]; !known {
-			m.TTL = min(m.GetTTL(), 0) // only whether it exists: see inLine
-		}
-	}
 	s.rename(m)
 	anonymous(m.ProtoReflect())
 	switch m := m.(type) {
@@ -68,20 +63,7 @@ func anonymous(m protoreflect.Message) {
 	})
 }
 
-// equal compares two normal answers. The seconds that a lease has left may have
-// gone by between the two.
+// equal compares two normal answers.
 func equal(a, b answer) bool {
-	if a.code != b.code || a.problem != b.problem {
-		return false
-	}
-	first, ok := a.message.(*pb.LeaseTimeToLiveResponse)
-	second, both := b.message.(*pb.LeaseTimeToLiveResponse)
-	if ok && both && first.GetTTL() >= 0 && second.GetTTL() >= 0 {
-		if d := first.GetTTL() - second.GetTTL(); -1 <= d && d <= 1 {
-			second = proto.CloneOf(second)
-			second.TTL = first.GetTTL()
-			return proto.Equal(first, second)
-		}
-	}
-	return proto.Equal(a.message, b.message)
+	return a.code == b.code && a.problem == b.problem && proto.Equal(a.message, b.message)
 }

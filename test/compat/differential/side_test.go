@@ -33,8 +33,7 @@ type side struct {
 	// granted maps slots to the ids that the server chose for them, slots the
 	// other way round.
 	granted, slots map[int64]int64
-	// expiries tells when leases expire, as far as can be told from outside.
-	expiries map[int64]time.Time
+	expiries       map[int64]expiry
 }
 
 func newSide(ctx context.Context, s *server) *side {
@@ -47,7 +46,7 @@ func newSide(ctx context.Context, s *server) *side {
 		election: v3electionpb.NewElectionClient(s.api),
 		granted:  make(map[int64]int64),
 		slots:    make(map[int64]int64),
-		expiries: make(map[int64]time.Time),
+		expiries: make(map[int64]expiry),
 	}
 }
 
@@ -97,38 +96,19 @@ func (s *side) perform(o operation, request proto.Message) answer {
 	case *pb.CompactionRequest:
 		return answered(s.kv.Compact(ctx, r))
 	case *pb.LeaseGrantRequest:
-		a := answered(s.lease.LeaseGrant(ctx, r))
-		s.remember(o, r, a, begun)
-		return a
+		return s.granting(o, r, begun, answered(s.lease.LeaseGrant(ctx, r)))
 	case *pb.LeaseRevokeRequest:
 		return answered(s.lease.LeaseRevoke(ctx, r))
 	case *pb.LeaseTimeToLiveRequest:
-		return answered(s.lease.LeaseTimeToLive(ctx, r))
+		return s.left(begun, answered(s.lease.LeaseTimeToLive(ctx, r)))
 	case *pb.LeaseLeasesRequest:
 		return s.inOrder(answered(s.lease.LeaseLeases(ctx, r)))
 	case *pb.LeaseKeepAliveRequest:
-		a := s.renew(r)
-		if m, ok := a.message.(*pb.LeaseKeepAliveResponse); ok {
-			s.expiries[r.GetID()] = begun.Add(time.Duration(m.GetTTL()) * time.Second)
-		}
-		return a
+		return s.renewing(begun, s.renew(r))
 	case *pb.WatchRequest:
 		return s.watch(o, r)
 	default:
 		return s.line(s.ctx, request)
-	}
-}
-
-// remember notes what a granted lease is called.
-func (s *side) remember(o operation, r *pb.LeaseGrantRequest, a answer, begun time.Time) {
-	m, ok := a.message.(*pb.LeaseGrantResponse)
-	if !ok {
-		return
-	}
-	s.expiries[m.GetID()] = begun.Add(time.Duration(m.GetTTL()) * time.Second)
-	if r.GetID() == 0 && m.GetID() > 0 {
-		slot := leaseSlot + int64(o.lease)
-		s.granted[slot], s.slots[m.GetID()] = m.GetID(), slot
 	}
 }
 
@@ -183,26 +163,6 @@ func (s *side) rangeStream(ctx context.Context, r *pb.RangeRequest) answer {
 		}
 		proto.Merge(whole, p)
 	}
-}
-
-// inOrder checks that leases are listed in the order in which they expire, as far
-// as seconds tell.
-func (s *side) inOrder(a answer) answer {
-	m, ok := a.message.(*pb.LeaseLeasesResponse)
-	if !ok {
-		return a
-	}
-	var latest time.Time
-	for _, l := range m.GetLeases() {
-		expiry, known := s.expiries[l.GetID()]
-		if known && expiry.Add(2*time.Second).Before(latest) {
-			return answer{code: codes.Internal, problem: "leases are not listed in the order in which they expire"}
-		}
-		if expiry.After(latest) {
-			latest = expiry
-		}
-	}
-	return a
 }
 
 // end closes the streams of the script; the connection stays.

@@ -209,7 +209,7 @@ func (s *side) expiry(lease int64, keys []string) answer {
 	if err := w.await(s, deleted); err != nil {
 		return s.unanswered(err)
 	}
-	if early := time.Until(s.expiries[lease]); early > 0 {
+	if early := time.Until(s.expiries[lease].earliest); early > 0 {
 		return answer{code: codes.Internal, problem: fmt.Sprintf("the lease expired %s before its time", early)}
 	}
 	s.cancel(w, expiryWatch)
