@@ -151,7 +151,7 @@ func (s *Server) checkEtcd() error {
 		}
 	}
 	if !namespaceName.MatchString(s.EtcdNamespace) {
-		return fmt.Errorf("--etcd-namespace %q: name the namespace that etcd's API shows, such as default: 1 to 64 of a-z, 0-9, -, _ and .", s.EtcdNamespace)
+		return fmt.Errorf("--etcd-namespace %q: name the namespace that etcd's API shows, such as default: 1 to 64 of a-z, 0-9, dots, dashes and underscores", s.EtcdNamespace)
 	}
 	return nil
 }
