@@ -245,7 +245,8 @@ func TestFollow(t *testing.T) {
 	stopWriters()
 	last := from.put("last", "write", 0)
 	result := x.cutOver()
-	if result.Revision != last {
+	// A write that its writer had given up may have come after the last one.
+	if result.Revision < last {
 		t.Fatalf("%+v; want revision %d", result, last)
 	}
 	if kv, err := to.Get(within(t), "last"); err != nil || int64(kv.Modified) != last {
