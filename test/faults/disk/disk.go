@@ -117,7 +117,12 @@ func (d *Disk) remove() error {
 
 // format makes an image file with an empty file system.
 func format(image string, bytes int64) error {
-	file, err := os.OpenFile(image, os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
+	// An earlier image may still be in use by a process that was left behind, so
+	// this has to be another file.
+	if err := ignoreMissing(os.Remove(image)); err != nil {
+		return fmt.Errorf("disk: %w", err)
+	}
+	file, err := os.OpenFile(image, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
 		return fmt.Errorf("disk: %w", err)
 	}

@@ -88,7 +88,8 @@ func bind(n device, backing *os.File) (*os.File, error) {
 	return file, nil
 }
 
-// bound lists the loop devices that are bound to files for which ok is true.
+// bound lists the loop devices that are bound to files for which ok is true. The
+// kernel adds " (deleted)" to the path of a file that is gone.
 func bound(ok func(file string) bool) ([]device, error) {
 	files, err := filepath.Glob("/sys/block/loop*/loop/backing_file")
 	if err != nil {
@@ -104,7 +105,7 @@ func bound(ok func(file string) bool) ([]device, error) {
 		if _, err := fmt.Sscanf(name, "/sys/block/loop%d/", &n); err != nil {
 			return nil, fmt.Errorf("disk: %s is no loop device: %w", name, err)
 		}
-		if file := strings.TrimSuffix(strings.TrimSpace(string(text)), " (deleted)"); ok(file) {
+		if ok(strings.TrimSpace(string(text))) {
 			found = append(found, device(n))
 		}
 	}
