@@ -114,4 +114,5 @@
 //	ReplicaHash    Node, Key (shard), Revision (index), Value (hash)
 //	LeaderGone     Node: the moment a leader was stopped, for the outage
 //	Healthy        all nodes answer again
+//	Complaint      Key (fault), Reason: what the harness itself saw and must not be
 package history
