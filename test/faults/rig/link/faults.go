@@ -35,13 +35,20 @@ func (n *Network) SetAll(rules map[Way]Rule) error {
 func (n *Network) Clear() error { return n.Set(All, All, Rule{}) }
 
 // Reset ends all TCP connections between two endpoints: both ends read
-// ECONNRESET. It returns how many there were.
-func (n *Network) Reset(from, to string) (int, error) { return n.reset(from, to, false) }
+// ECONNRESET.
+func (n *Network) Reset(from, to string) error {
+	_, err := n.reset(from, to, false)
+	return err
+}
 
 // HalfOpen ends all TCP connections of one endpoint with another one, which is not
 // told and still takes them for open.
-func (n *Network) HalfOpen(at, with string) (int, error) { return n.reset(at, with, true) }
+func (n *Network) HalfOpen(at, with string) error {
+	_, err := n.reset(at, with, true)
+	return err
+}
 
+// reset returns how many connections there were.
 func (n *Network) reset(a, b string, half bool) (count int, err error) {
 	ways, err := n.settings(Way{a, b}, Rule{})
 	if err != nil {

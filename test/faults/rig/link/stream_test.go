@@ -74,7 +74,7 @@ func TestReset(t *testing.T) {
 		says(t, usedServer, used, "and back "+strconv.Itoa(i))
 	}
 	says(t, other, otherServer, "x")
-	if count, err := n.Reset("n1", "n2"); count != 2 || err != nil {
+	if count, err := n.reset("n1", "n2", false); count != 2 || err != nil {
 		t.Errorf("%d connections were reset: %v", count, err)
 	}
 	wantReset(t, "one that was not used", fresh)
@@ -82,7 +82,7 @@ func TestReset(t *testing.T) {
 	wantReset(t, "a client", used)
 	wantReset(t, "its server", usedServer)
 	says(t, otherServer, other, "a connection of others goes on")
-	if count, err := n.Reset("n1", "n2"); count != 0 || err != nil {
+	if count, err := n.reset("n1", "n2", false); count != 0 || err != nil {
 		t.Errorf("%d connections were reset once more: %v", count, err)
 	}
 	says2, server := connect(t, n, "n1", "n2")
@@ -98,10 +98,10 @@ func TestResetWhileLost(t *testing.T) {
 	if _, err := io.WriteString(client, "lost"); err != nil {
 		t.Fatal(err)
 	}
-	if count, err := n.Reset(Clients, All); count != 0 || err != nil {
+	if count, err := n.reset(Clients, All, false); count != 0 || err != nil {
 		t.Errorf("%d connections of others were reset: %v", count, err)
 	}
-	if count, err := n.Reset("n2", All); count != 1 || err != nil {
+	if count, err := n.reset("n2", All, false); count != 1 || err != nil {
 		t.Errorf("%d connections were reset: %v", count, err)
 	}
 	wantReset(t, "the server", server)
@@ -112,7 +112,7 @@ func TestHalfOpen(t *testing.T) {
 	n := network(t, "n1", "n2")
 	client, server := connect(t, n, "n1", "n2")
 	says(t, client, server, "hello")
-	if count, err := n.HalfOpen("n2", "n1"); count != 1 || err != nil {
+	if count, err := n.reset("n2", "n1", true); count != 1 || err != nil {
 		t.Errorf("%d connections were half closed: %v", count, err)
 	}
 	wantReset(t, "the server", server)
