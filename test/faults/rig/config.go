@@ -32,4 +32,4 @@ type Config struct {
 }
 
 // Enter moves the program into namespaces of its own; see [link.Enter].
-func Enter() (code int, over bool) { return link.Enter() }
+func Enter() { link.Enter() }

@@ -81,12 +81,20 @@ func (g *group) add(pid int) {
 	}
 }
 
-func (g *group) set(controller, file, value string) error {
+func (g *group) set(controller, file string, value int64) error {
 	dir, ok := g.dirs[controller]
 	if !ok {
 		return g.why
 	}
-	return os.WriteFile(filepath.Join(dir, file), []byte(value), 0)
+	return os.WriteFile(filepath.Join(dir, file), strconv.AppendInt(nil, value, 10), 0)
+}
+
+func (g *group) get(controller, file string) (int64, error) {
+	text, err := os.ReadFile(filepath.Join(g.dirs[controller], file))
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
 }
 
 // remove deletes the groups, which have no process any more.

@@ -3,10 +3,12 @@
 package rig
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -40,8 +42,9 @@ func (n *Node) OpenFiles() (int, error) {
 }
 
 // LimitFiles changes how many files and connections the process may have open from
-// now on, and returns how many it could before. Those that it has stay open. The
-// next life begins with what the harness may.
+// now on, and returns how many it could before. Those that it has stay open, and it
+// is their numbers that count: with 3 it gets no new one, with OpenFiles perhaps a
+// few. The next life begins with what the harness may.
 func (n *Node) LimitFiles(most uint64) (before uint64, err error) {
 	pid := n.PID()
 	if pid == 0 {
@@ -62,22 +65,34 @@ func (n *Node) LimitFiles(most uint64) (before uint64, err error) {
 // come; 0 is no limit.
 func (n *Node) LimitCPU(share float64) error {
 	const period = 20_000 // microseconds: short, so that it crawls instead of stopping
-	quota := "-1"
+	quota := int64(-1)
 	if share > 0 {
-		quota = strconv.Itoa(max(1000, int(share*period)))
+		quota = max(1000, int64(share*period))
 	}
-	if err := n.group.set("cpu", "cpu.cfs_period_us", strconv.Itoa(period)); err != nil {
+	if err := n.group.set("cpu", "cpu.cfs_period_us", period); err != nil {
 		return err
 	}
 	return n.group.set("cpu", "cpu.cfs_quota_us", quota)
 }
 
 // LimitMemory gives the node that many bytes of memory, page cache included, in this
-// life and those to come; 0 is no limit. Where it needs more the kernel kills it. It
-// is an error to take what the node cannot give back.
+// life and those to come; 0 is no limit. Where it needs more the kernel kills it. What
+// it cannot give back now it keeps: then there is no room for more.
 func (n *Node) LimitMemory(bytes int64) error {
+	const file = "memory.limit_in_bytes"
 	if bytes <= 0 {
 		bytes = -1
 	}
-	return n.group.set("memory", "memory.limit_in_bytes", strconv.FormatInt(bytes, 10))
+	err := n.group.set("memory", file, bytes)
+	for range 10 {
+		if !errors.Is(err, syscall.EBUSY) {
+			break
+		}
+		used, read := n.group.get("memory", "memory.usage_in_bytes")
+		if read != nil {
+			return read
+		}
+		err = n.group.set("memory", file, used+used/100) // it may need more by now
+	}
+	return err
 }

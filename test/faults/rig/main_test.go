@@ -15,9 +15,7 @@ import (
 var binary string
 
 func TestMain(m *testing.M) {
-	if code, over := Enter(); over {
-		os.Exit(code)
-	}
+	Enter()
 	code, err := run(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -76,11 +76,19 @@ func (n *Node) PID() int {
 	return n.life.cmd.Process.Pid
 }
 
-// SetFlags replaces the flags of Config.Flags for the lives to come.
-func (n *Node) SetFlags(flags ...string) {
+// SetFlag adds a flag, which wins over earlier ones of that name, for the lives to
+// come.
+func (n *Node) SetFlag(name, value string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.extra = flags
+	n.extra = append(slices.Clone(n.extra), name, value)
+}
+
+// Binary is the program of the next life.
+func (n *Node) Binary() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.binary
 }
 
 // SetBinary changes the program for the lives to come, e.g. to another version.

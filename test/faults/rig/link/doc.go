@@ -24,9 +24,9 @@
 //
 // # Why the harness moves
 //
-// The clients are an endpoint too. [Enter] runs the whole program once more inside
-// fresh namespaces (network and mounts) instead of giving every client a dialer
-// that opens its sockets elsewhere: then the SDK is what users get, with its own
+// The clients are an endpoint too. [Enter] has the whole program begin again inside
+// fresh namespaces (network and mounts) instead of giving every client a dialer that
+// opens its sockets elsewhere: then the SDK is what users get, with its own
 // connections (an HTTP client of one's own switches some of them off), and mounts
 // are private as well and end with the harness.
 //

@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"runtime"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -25,68 +23,44 @@ const (
 // inside is whether Enter has moved this process.
 var inside bool
 
-// Enter has to be the first call of every program that uses this package:
-//
-//	if code, over := link.Enter(); over {
-//		os.Exit(code)
-//	}
-//
-// It runs the program once more in namespaces of its own, with the same arguments,
-// and returns when that has ended. There it returns over == false at once. It also
-// returns false where namespaces cannot be made: then [New] says why.
-func Enter() (code int, over bool) {
+// Enter moves this process into a network and a mount namespace of its own, which end
+// with it. It has to be the first call of every program that uses this package: the
+// program begins once more in there, with the same arguments and as the same process,
+// and then Enter returns. It also returns where namespaces cannot be made; [New] then
+// says why. In the process of the switch it does not return.
+func Enter() {
 	switch os.Getenv(role) {
 	case roleSwitch:
-		return switchProgram(), true
+		os.Exit(switchProgram())
 	case roleInside:
 		_ = os.Unsetenv(role) // not for the programs that this one starts
 		inside = true
-		return 0, false
+	default:
+		notInside = beginInside()
 	}
-	if Capable() != nil {
-		return 0, false
-	}
-	return runInside(), true
 }
 
-// runInside runs this program in fresh namespaces and returns its exit code.
-func runInside() int {
-	// The death signal comes when the thread that started a process ends.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	cmd, err := again(roleInside)
+// notInside is why Enter has not moved this process.
+var notInside = errors.New("the program did not call link.Enter")
+
+// beginInside does not return when it works.
+func beginInside() error {
+	if err := Capable(); err != nil {
+		return err
+	}
+	self, err := os.Executable()
 	if err != nil {
-		return complain(err)
+		return err
 	}
-	cmd.Args = os.Args
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Unshareflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS,
-		Pdeathsig:    syscall.SIGKILL,
-		Setpgid:      true, // so that an interrupt comes once, from here
+	// The program that is executed is where this thread is.
+	runtime.LockOSThread()
+	if err := unix.Unshare(unix.CLONE_NEWNET | unix.CLONE_NEWNS); err != nil {
+		return fmt.Errorf("making namespaces: %w", err)
 	}
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGHUP)
-	defer signal.Stop(signals)
-	if err := cmd.Start(); err != nil {
-		return complain(err)
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("keeping mounts private: %w", err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	for {
-		select {
-		case s := <-signals:
-			_ = cmd.Process.Signal(s) // it may have ended
-		case err := <-ended:
-			if cmd.ProcessState == nil {
-				return complain(err)
-			}
-			if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-				return 128 + int(status.Signal())
-			}
-			return cmd.ProcessState.ExitCode()
-		}
-	}
+	return fmt.Errorf("beginning again: %w", unix.Exec(self, os.Args, append(os.Environ(), role+"="+roleInside)))
 }
 
 // again is a command that runs this program in another role.

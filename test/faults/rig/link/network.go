@@ -47,10 +47,7 @@ type endpoint struct {
 // [Enter].
 func New(cfg Config) (*Network, error) {
 	if !inside {
-		if err := Capable(); err != nil {
-			return nil, err
-		}
-		return nil, errors.New("the program did not call link.Enter")
+		return nil, notInside
 	}
 	if len(cfg.Nodes) > 200 {
 		return nil, fmt.Errorf("%d nodes do not fit into the network", len(cfg.Nodes))
