@@ -44,8 +44,10 @@
 //
 // # Errors and delays of one process
 //
-// Inject attaches strace to a process and has one kind of system call fail or take
-// long; see Injection for which files it hits.
+// Inject attaches strace to a process and has one kind of system call fail, take
+// long, or succeed without being done; see Injection for which files it hits. The
+// last one, on fsync and fdatasync, is the control of power loss: with it, what was
+// acknowledged has to get lost.
 //
 // # What is left behind
 //

@@ -29,6 +29,10 @@ type Injection struct {
 	Calls []string
 	// Errno is what the call fails with instead of being done; 0 lets it be done.
 	Errno unix.Errno
+	// Lie has the call succeed without being done: with fsync and fdatasync, a drive
+	// that lies about its flushes. It excludes Errno. For calls that return nothing
+	// but success.
+	Lie bool
 	// Delay is how long the call takes in addition, before it is done.
 	Delay time.Duration
 	// When selects calls as strace does: "3" the third only, "3+" from the third
@@ -81,8 +85,8 @@ func (in Injection) arguments() ([]string, error) {
 			return nil, fmt.Errorf("disk: cannot inject into %q", call)
 		}
 	}
-	if len(in.Calls) == 0 || in.Errno == 0 && in.Delay <= 0 {
-		return nil, errors.New("disk: an injection needs calls, and an error or a delay")
+	if len(in.Calls) == 0 || in.Errno == 0 && in.Delay <= 0 && !in.Lie || in.Errno != 0 && in.Lie {
+		return nil, errors.New("disk: an injection needs calls, and an error, a lie or a delay")
 	}
 	calls := strings.Join(in.Calls, ",")
 	inject := "inject=" + calls
@@ -92,6 +96,9 @@ func (in Injection) arguments() ([]string, error) {
 			return nil, fmt.Errorf("disk: there is no error number %d", int(in.Errno))
 		}
 		inject += ":error=" + name
+	}
+	if in.Lie {
+		inject += ":retval=0"
 	}
 	if in.Delay > 0 {
 		inject += ":delay_enter=" + strconv.FormatInt(in.Delay.Microseconds(), 10)

@@ -4,9 +4,11 @@ package disk
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -17,6 +19,7 @@ import (
 
 // Injector is an injection that goes on until Stop, or until the process ends.
 type Injector struct {
+	pid      int
 	cmd      *exec.Cmd
 	attached chan struct{} // closed when all threads are subject to it
 	done     chan struct{} // closed when strace has ended and was reaped
@@ -33,7 +36,7 @@ func trace(pid int, args []string) (*Injector, error) {
 		return nil, fmt.Errorf("disk: strace is missing: %w", err)
 	}
 	args = append([]string{"-f", "-s", "0", "-e", "signal=none", "-p", strconv.Itoa(pid)}, args...)
-	i := &Injector{cmd: exec.Command(strace, args...), attached: make(chan struct{}), done: make(chan struct{})}
+	i := &Injector{pid: pid, cmd: exec.Command(strace, args...), attached: make(chan struct{}), done: make(chan struct{})}
 	// The process must not stay traced when the harness is killed.
 	i.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	pipe, err := i.cmd.StderrPipe()
@@ -87,24 +90,48 @@ func (i *Injector) Hits() int {
 // Done is closed when the injection is over, also because the process has ended.
 func (i *Injector) Done() <-chan struct{} { return i.done }
 
+// stopGrace is how long strace may take to let go of a process that has ended: when
+// that happens while it detaches, it may wait for ever.
+const stopGrace = time.Second
+
 // Stop ends the injection; the process goes on unhindered.
 func (i *Injector) Stop() error {
-	select {
-	case <-i.done:
+	if i.ends(0) {
 		return nil
-	default:
 	}
 	_ = i.cmd.Process.Signal(syscall.SIGTERM) // strace lets go of all threads first
-	deadline := time.NewTimer(pollFor)
+	if i.ends(stopGrace) || !dead(i.pid) && i.ends(pollFor) {
+		return nil
+	}
+	_ = i.cmd.Process.Kill() // the kernel lets go of them
+	<-i.done
+	if dead(i.pid) {
+		return nil
+	}
+	return fmt.Errorf("disk: strace did not let go of process %d within %v and was killed", i.pid, pollFor)
+}
+
+// ends waits so long for the end of strace.
+func (i *Injector) ends(within time.Duration) bool {
+	deadline := time.NewTimer(within)
 	defer deadline.Stop()
 	select {
 	case <-i.done:
-		return nil
+		return true
 	case <-deadline.C:
-		_ = i.cmd.Process.Kill() // the kernel lets go of them
-		<-i.done
-		return fmt.Errorf("disk: strace did not end within %v and was killed", pollFor)
+		return false
 	}
+}
+
+// dead tells whether a process has ended, reaped or not.
+func dead(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return true
+	}
+	// The name before the state is in parentheses and may contain any character.
+	state := strings.TrimSpace(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	return strings.HasPrefix(state, "Z") || strings.HasPrefix(state, "X")
 }
 
 func (i *Injector) said() string {

@@ -29,9 +29,7 @@ func TestMain(m *testing.M) {
 		fmt.Println("stopped:", writeForEver(dir, os.Getenv(syncEnv) != "", os.Stdout))
 		os.Exit(1)
 	}
-	code := m.Run()
-	removeBinary()
-	os.Exit(code)
+	os.Exit(m.Run())
 }
 
 // writeForEver makes one file after the other and says so. With sync, what it says
