@@ -36,12 +36,12 @@ func Enter() {
 		_ = os.Unsetenv(role) // not for the programs that this one starts
 		inside = true
 	default:
-		notInside = beginInside()
+		errNotInside = beginInside()
 	}
 }
 
-// notInside is why Enter has not moved this process.
-var notInside = errors.New("the program did not call link.Enter")
+// errNotInside is why Enter has not moved this process.
+var errNotInside = errors.New("the program did not call link.Enter")
 
 // beginInside does not return when it works.
 func beginInside() error {

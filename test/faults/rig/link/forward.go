@@ -4,7 +4,6 @@ package link
 
 import (
 	"bytes"
-	"container/heap"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -73,7 +72,7 @@ func (x *exchange) deliver(l *line, packet []byte) {
 func (x *exchange) deliverDue() {
 	now := x.now()
 	for len(x.later.packets) > 0 && x.later.packets[0].at <= now {
-		p := heap.Pop(&x.later).(waiting)
+		p := x.later.next()
 		p.line.waiting -= len(p.packet)
 		x.deliver(p.line, p.packet)
 	}
@@ -84,7 +83,7 @@ func (x *exchange) deliverDue() {
 func (x *exchange) release(l *line) {
 	var others []waiting
 	for len(x.later.packets) > 0 {
-		p := heap.Pop(&x.later).(waiting)
+		p := x.later.next()
 		if p.line != l {
 			others = append(others, p)
 			continue

@@ -47,7 +47,7 @@ type endpoint struct {
 // [Enter].
 func New(cfg Config) (*Network, error) {
 	if !inside {
-		return nil, notInside
+		return nil, errNotInside
 	}
 	if len(cfg.Nodes) > 200 {
 		return nil, fmt.Errorf("%d nodes do not fit into the network", len(cfg.Nodes))

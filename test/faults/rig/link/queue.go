@@ -26,6 +26,9 @@ func (q *queue) push(l *line, packet []byte, at time.Duration) {
 	heap.Push(q, waiting{at, q.pushed, l, packet})
 }
 
+// next takes the first packet out of a queue that is not empty.
+func (q *queue) next() waiting { return heap.Pop(q).(waiting) }
+
 // Len, Less, Swap, Push and Pop are for package heap.
 
 func (q *queue) Len() int { return len(q.packets) }
