@@ -16,7 +16,10 @@ import (
 // post is an endpoint's socket for numbered datagrams.
 type post struct {
 	t    testing.TB
+	net  *Network
+	name string
 	conn *net.UDPConn
+	sent map[Way]int64
 	got  chan parcel
 }
 
@@ -28,7 +31,7 @@ type parcel struct {
 // open makes a socket in the namespace of an endpoint, which notes what arrives.
 func open(t testing.TB, n *Network, name string) *post {
 	t.Helper()
-	p := &post{t: t, got: make(chan parcel, 1<<16)}
+	p := &post{t: t, net: n, name: name, sent: make(map[Way]int64), got: make(chan parcel, 1<<16)}
 	err := n.In(name, func() (err error) {
 		p.conn, err = net.ListenUDP("udp4", &net.UDPAddr{IP: n.Address(name).AsSlice(), Port: 4000})
 		if err != nil {
@@ -82,19 +85,27 @@ func (p *post) send(to *post, from, count int) {
 		if _, err := p.conn.WriteTo(message, to.conn.LocalAddr()); err != nil {
 			p.t.Fatal(err)
 		}
+		p.sent[Way{p.name, to.name}]++
 	}
 }
 
 // last is the number that ends what a test looks at.
 const last = 1 << 30
 
-// collect sends the last number, which has to get through, from a sender without
-// faults, and returns what came before it. Datagrams come in the order in which the
-// switch delivers them.
-func (p *post) collect(clean *post) (all []parcel) {
+// collect waits until the switch is done with what was sent from somewhere, sends the
+// last number from a place without faults, and returns what came before it.
+func (p *post) collect(from, clean *post) (all []parcel) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(p.t.Context(), 20*time.Second)
 	defer cancel()
+	way := Way{from.name, p.name}
+	for done := int64(-1); done < from.sent[way]; {
+		counts, err := p.net.Counts()
+		if err != nil || ctx.Err() != nil {
+			p.t.Fatalf("the switch is done with %d of %d: %v", done, from.sent[way], errors.Join(err, ctx.Err()))
+		}
+		done = counts[way].Packets + counts[way].Dropped - counts[way].Duplicated
+	}
 	clean.send(p, last, 1)
 	for {
 		select {
@@ -122,10 +133,10 @@ func TestCutOneWay(t *testing.T) {
 	set(t, n, "n1", "n2", Rule{Cut: true})
 	a.send(b, 0, 100)
 	b.send(a, 0, 100)
-	if got := b.collect(c); len(got) != 0 {
+	if got := b.collect(a, c); len(got) != 0 {
 		t.Errorf("%d came through a cut", len(got))
 	}
-	if got := a.collect(c); len(got) != 100 {
+	if got := a.collect(b, c); len(got) != 100 {
 		t.Errorf("%d of 100 came in the direction that is not cut", len(got))
 	}
 	counts, err := n.Counts()
@@ -139,7 +150,7 @@ func TestCutOneWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.send(b, 0, 100)
-	if got := b.collect(a); len(got) != 100 {
+	if got := b.collect(a, a); len(got) != 100 {
 		t.Errorf("%d of 100 came after the cut was healed", len(got))
 	}
 }
@@ -155,13 +166,13 @@ func TestCutAll(t *testing.T) {
 	a.send(c, 0, 10)
 	b.send(a, 0, 10)
 	c.send(b, 20, 10)
-	if got := a.collect(c); len(got) != 0 {
+	if got := a.collect(b, c); len(got) != 0 {
 		t.Errorf("%d came to an endpoint that is cut off", len(got))
 	}
-	if got := b.collect(c); len(got) != 10 || got[0].number != 20 {
+	if got := b.collect(c, c); len(got) != 10 || got[0].number != 20 {
 		t.Errorf("the others have got %v", got)
 	}
-	if got := c.collect(b); len(got) != 0 {
+	if got := c.collect(a, b); len(got) != 0 {
 		t.Errorf("%d came from an endpoint that is cut off", len(got))
 	}
 }
@@ -171,12 +182,12 @@ func TestLossAndDuplicates(t *testing.T) {
 	a, b, c := open(t, n, "n1"), open(t, n, "n2"), open(t, n, Clients)
 	set(t, n, "n1", "n2", Rule{Loss: 0.3})
 	a.send(b, 0, 2000)
-	if got := len(b.collect(c)); got < 1280 || got > 1520 {
+	if got := len(b.collect(a, c)); got < 1280 || got > 1520 {
 		t.Errorf("%d of 2000 came with a loss of 30 %%", got)
 	}
 	set(t, n, "n1", "n2", Rule{Duplicate: 0.3})
 	a.send(b, 0, 2000)
-	if got := len(b.collect(c)); got < 2480 || got > 2720 {
+	if got := len(b.collect(a, c)); got < 2480 || got > 2720 {
 		t.Errorf("%d of 2000 came with 30 %% sent twice", got)
 	}
 }
@@ -188,7 +199,7 @@ func TestDelay(t *testing.T) {
 	began := time.Now()
 	a.send(b, 0, 200)
 	took := time.Since(began)
-	got := b.collect(a)
+	got := b.collect(a, a)
 	if len(got) != 200 {
 		t.Fatalf("%d of 200 came", len(got))
 	}
@@ -211,17 +222,18 @@ func TestClearDeliversWhatWaits(t *testing.T) {
 	a, b := open(t, n, "n1"), open(t, n, "n2")
 	set(t, n, "n1", "n2", Rule{Delay: time.Hour})
 	a.send(b, 0, 10)
+	end := time.Now().Add(20 * time.Second)
 	for counted := (Count{}); counted.Delayed < 10; {
 		counts, err := n.Counts()
-		if err != nil {
-			t.Fatal(err)
+		if err != nil || time.Now().After(end) {
+			t.Fatalf("%d of 10 wait: %v", counted.Delayed, err)
 		}
 		counted = counts[Way{"n1", "n2"}]
 	}
 	if err := n.Clear(); err != nil {
 		t.Fatal(err)
 	}
-	if got := b.collect(a); len(got) != 10 || got[9].number != 9 {
+	if got := b.collect(a, a); len(got) != 10 || got[9].number != 9 {
 		t.Errorf("%v came", got)
 	}
 }
@@ -231,10 +243,9 @@ func TestReorder(t *testing.T) {
 	a, b := open(t, n, "n1"), open(t, n, "n2")
 	set(t, n, "n1", "n2", Rule{Delay: 5 * time.Millisecond, Reorder: 0.2})
 	a.send(b, 0, 1000)
-	set(t, n, "n1", "n2", Rule{Delay: 50 * time.Millisecond}) // what is late overtakes nothing of this
 	overtaken, seen := 0, make(map[uint32]bool)
 	var newest uint32
-	for _, p := range b.collect(a) {
+	for _, p := range b.collect(a, a) {
 		seen[p.number] = true
 		if p.number < newest {
 			overtaken++
@@ -252,7 +263,7 @@ func TestBandwidth(t *testing.T) {
 	set(t, n, "n1", "n2", Rule{BytesPerSecond: 32000}) // of packets of 32 bytes: 1,000 a second
 	began := time.Now()
 	a.send(b, 0, 300)
-	got := b.collect(a)
+	got := b.collect(a, a)
 	if len(got) != 300 {
 		t.Fatalf("%d of 300 came", len(got))
 	}
