@@ -20,16 +20,18 @@ type space struct {
 	txns     []int // Txn, GuardedWrite, Incremented, CounterRead
 	unsure   []int // of these, those with the outcome Unknown
 	refused  []int
-	truth    *watcher // nil: nobody kept the log
-	lives    bool     // created or dropped in the run: revisions begin anew
+	truth    []*watcher // the log, each time that it was opened; none: nobody kept it
+	dropped  bool       // or perhaps
 	revoked  map[int64]bool
 	log      *chronicle // of truth, see book.chronicle
 	takesKVs bool       // only keys take revisions here: the log has no gaps
 }
 
-// watcher is one stream of events with everything that it was told.
+// watcher is one stream of events with everything that it was told until it ended
+// or was opened again.
 type watcher struct {
-	opened  int // index of WatchOpened
+	opened  int      // index of WatchOpened
+	before  *watcher // the same one, when it was opened before
 	space   *space
 	records []int // WatchEvent, WatchProgress and WatchEnded, in order
 }
@@ -50,9 +52,11 @@ func open(records []history.Record, opt Options) *book {
 	for i := range records {
 		r := &records[i]
 		switch r.Kind {
-		case history.Created, history.Dropped:
-			at(r.Key).lives = true
-		case history.FaultBegun, history.FaultEnded, history.ReplicaHash, history.LeaderGone, history.Healthy:
+		case history.Created:
+		case history.Dropped:
+			s := at(r.Key)
+			s.dropped = s.dropped || r.Outcome != history.Refused
+		case history.FaultBegun, history.FaultEnded, history.ReplicaHash, history.LeaderGone, history.Healthy, history.Complaint:
 		default:
 			s := at(r.Namespace)
 			s.add(i, r)
@@ -99,11 +103,11 @@ func leased(r *history.Record) bool {
 func (b *book) watch(watchers map[int32]*watcher, s *space, i int, r *history.Record) {
 	switch r.Kind {
 	case history.WatchOpened:
-		w := &watcher{opened: i, space: s}
+		w := &watcher{opened: i, before: watchers[r.Watcher], space: s}
 		watchers[r.Watcher] = w
 		b.watchers = append(b.watchers, w)
-		if r.Truth && s.truth == nil {
-			s.truth = w
+		if r.Truth && (s.truth == nil || b.records[s.truth[0].opened].Watcher == r.Watcher) {
+			s.truth = append(s.truth, w)
 		}
 	case history.WatchEvent, history.WatchProgress, history.WatchEnded:
 		w := watchers[r.Watcher]

@@ -84,6 +84,7 @@ var checkers = []checker{
 	{"linear", checkLinear},
 	{"watch", checkWatches},
 	{"token", checkTokens},
+	{"complaint", checkComplaints},
 }
 
 // Run judges the records of one run, in the order in which they were recorded.

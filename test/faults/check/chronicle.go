@@ -36,13 +36,15 @@ func (b *book) chronicle(s *space) *chronicle {
 	}
 	c := new(chronicle)
 	s.log = c
-	for _, i := range s.truth.records {
-		r := &b.records[i]
-		if r.Kind == history.WatchEvent {
-			c.entries = append(c.entries, entry{revision: r.Revision, record: i, events: r.Events, writer: -1})
-		}
-		if r.Kind != history.WatchEnded {
-			c.reach = max(c.reach, r.Revision)
+	for _, w := range s.truth {
+		for _, i := range w.records {
+			r := &b.records[i]
+			if r.Kind == history.WatchEvent {
+				c.entries = append(c.entries, entry{revision: r.Revision, record: i, events: r.Events, writer: -1})
+			}
+			if r.Kind != history.WatchEnded {
+				c.reach = max(c.reach, r.Revision)
+			}
 		}
 	}
 	slices.SortStableFunc(c.entries, func(a, b entry) int { return cmp.Compare(a.revision, b.revision) })

@@ -7,7 +7,7 @@ import (
 	"github.com/conclavehq/conclave/test/faults/history"
 )
 
-// linear proves strict serializability of everything that has a revision, by the
+// checkLinear proves strict serializability of everything that has a revision, by the
 // order that the service itself claims: the log of a namespace (its Truth watcher)
 // is replayed, and
 //
@@ -24,13 +24,14 @@ import (
 //
 // It does not prove that the log is what every replica has (see hashes) or what
 // every watcher was told (see watch), and trusts the service's revisions: the
-// second opinion without them is registers. A delete whose outcome is unknown bears
+// second opinion without them is registers. Of a namespace that was dropped, what
+// came after the end of its log is noted: nobody can ask for it any more. A delete whose outcome is unknown bears
 // no mark, so which of several equal ones happened is guessed.
 func checkLinear(b *book, t *tally) {
 	for _, s := range b.spaces {
 		switch {
-		case s.lives || len(s.txns)+len(s.unsure) == 0:
-			continue // revisions begin anew with each life: see namespaces
+		case len(s.txns)+len(s.unsure) == 0:
+			continue
 		case s.truth == nil:
 			for _, i := range s.txns {
 				t.undecided([]int{i}, "nobody kept the log of namespace %q", s.name)
@@ -42,15 +43,28 @@ func checkLinear(b *book, t *tally) {
 		l.attribute()
 		l.replay()
 		l.realTime()
+		if l.unlogged > 0 {
+			t.note(history.Namespaces, "%q was dropped: %d operations are after the end of its log", s.name, l.unlogged)
+		}
 	}
+}
+
+// beyond is what the log does not reach.
+func (l *linear) beyond(i int, revision int64) {
+	if l.space.dropped {
+		l.unlogged++
+		return
+	}
+	l.undecided([]int{i}, "the log ends at %d, before this operation at %d", l.log.reach, revision)
 }
 
 type linear struct {
 	*book
 	*tally
-	space *space
-	log   *chronicle
-	spent map[int]bool // unsure deletes that were taken as the cause of an entry
+	space    *space
+	log      *chronicle
+	unlogged int          // operations of a dropped namespace after the end of its log
+	spent    map[int]bool // unsure deletes that were taken as the cause of an entry
 }
 
 // claim finds the entry of each acknowledged write.
@@ -63,7 +77,7 @@ func (l *linear) claim() {
 		at := l.log.at(r.Revision)
 		switch {
 		case at < 0 && r.Revision > l.log.reach:
-			l.undecided([]int{i}, "the log ends at %d, before this write at %d", l.log.reach, r.Revision)
+			l.beyond(i, r.Revision)
 		case at < 0:
 			l.violation([]int{i}, "the acknowledged write at %d is lost: the log has nothing there", r.Revision)
 		case l.log.entries[at].writer >= 0:
@@ -78,9 +92,10 @@ func (l *linear) claim() {
 func (l *linear) replay() {
 	reads := make([]int, 0, len(l.space.txns))
 	for _, i := range l.space.txns {
-		if r := &l.book.records[i]; r.At > 0 || !wrote(r) {
+		switch r := &l.book.records[i]; {
+		case r.At > 0 || !wrote(r):
 			reads = append(reads, i)
-		} else {
+		case r.Revision <= l.log.reach:
 			l.checked(i)
 		}
 	}
@@ -116,7 +131,7 @@ func (l *linear) read(state *store, i int) {
 		l.undecided([]int{i}, "an answer without a revision")
 		return
 	case at > l.log.reach:
-		l.undecided([]int{i}, "the log ends at %d, before this read at %d", l.log.reach, at)
+		l.beyond(i, at)
 		return
 	case r.Serializable && r.Revision < r.Since:
 		l.violation([]int{i}, "a local read at %d is older than %d, as it was asked for", r.Revision, r.Since)

@@ -166,4 +166,6 @@ func (s *silences) before(moment time.Duration) time.Duration {
 }
 
 // between is how long it was silent from one moment to another.
-func (s *silences) between(from, to time.Duration) time.Duration { return s.before(to) - s.before(from) }
+func (s *silences) between(from, to time.Duration) time.Duration {
+	return s.before(to) - s.before(from)
+}

@@ -17,19 +17,13 @@ type attempt struct {
 	wrong    []string
 }
 
-// body is a record as a transaction. Incremented and CounterRead are transactions
-// of one operation that have fields of their own.
+// body is the branch of a transaction that was carried out, by its answer, and the
+// other one.
 func body(r *history.Record) (branch, other []history.Op) {
-	switch {
-	case r.Kind == history.Incremented:
-		return []history.Op{{Type: history.Put, Key: r.Key, Value: r.Value}}, nil
-	case r.Kind == history.CounterRead:
-		return nil, nil
-	case len(r.If) == 0 || r.Succeeded:
+	if len(r.If) == 0 || r.Succeeded {
 		return r.Then, r.Else
-	default:
-		return r.Else, r.Then
 	}
+	return r.Else, r.Then
 }
 
 // wrote tells whether the answer of a transaction says that it changed something.
@@ -47,11 +41,6 @@ func wrote(r *history.Record) bool {
 // client was told.
 func answered(on *store, r *history.Record, revision int64) *attempt {
 	a := &attempt{on: on, revision: revision}
-	if r.Kind == history.CounterRead {
-		kv, _ := on.keys.Get(r.Key)
-		a.same("version", kv.Version, r.Version)
-		return a
-	}
 	if len(r.If) > 0 {
 		a.same("succeeded", a.compare(r.If), r.Succeeded)
 	}
@@ -59,8 +48,12 @@ func answered(on *store, r *history.Record, revision int64) *attempt {
 	for i := range branch {
 		a.operation(&branch[i], true)
 	}
-	if r.Kind == history.Incremented && r.Version != 0 {
-		a.same("version", a.events[0].KV.Version, r.Version)
+	if r.Kind == history.CounterRead || r.Kind == history.Incremented && r.Version != 0 {
+		var version int64
+		if now := a.scan(r.Key, ""); len(now) > 0 {
+			version = now[0].Version
+		}
+		a.same("version", version, r.Version)
 	}
 	return a
 }
@@ -69,9 +62,7 @@ func answered(on *store, r *history.Record, revision int64) *attempt {
 func effect(on *store, r *history.Record, revision int64) []history.Event {
 	a := &attempt{on: on, revision: revision}
 	branch := r.Else
-	if r.Kind == history.Incremented {
-		branch, _ = body(r)
-	} else if a.compare(r.If) {
+	if a.compare(r.If) {
 		branch = r.Then
 	}
 	for i := range branch {

@@ -48,11 +48,13 @@ type action struct {
 
 type agenda []action
 
-func (a agenda) Len() int           { return len(a) }
-func (a agenda) Less(i, j int) bool { return a[i].at < a[j].at || a[i].at == a[j].at && a[i].seq < a[j].seq }
-func (a agenda) Swap(i, j int)      { a[i], a[j] = a[j], a[i] }
-func (a *agenda) Push(x any)        { *a = append(*a, x.(action)) }
-func (a *agenda) Pop() any          { last := (*a)[len(*a)-1]; *a = (*a)[:len(*a)-1]; return last }
+func (a agenda) Len() int { return len(a) }
+func (a agenda) Less(i, j int) bool {
+	return a[i].at < a[j].at || a[i].at == a[j].at && a[i].seq < a[j].seq
+}
+func (a agenda) Swap(i, j int) { a[i], a[j] = a[j], a[i] }
+func (a *agenda) Push(x any)   { *a = append(*a, x.(action)) }
+func (a *agenda) Pop() any     { last := (*a)[len(*a)-1]; *a = (*a)[:len(*a)-1]; return last }
 
 func newSim(seed uint64, until time.Duration) *sim {
 	return &sim{rand: rand.New(rand.NewPCG(seed, 5)), spaces: make(map[string]*simSpace), until: until}
@@ -72,7 +74,9 @@ func (s *sim) run() {
 	}
 }
 
-func (s *sim) some(most time.Duration) time.Duration { return time.Duration(1 + s.rand.Int64N(int64(most))) }
+func (s *sim) some(most time.Duration) time.Duration {
+	return time.Duration(1 + s.rand.Int64N(int64(most)))
+}
 
 func (s *sim) add(r history.Record) { s.records = append(s.records, r) }
 

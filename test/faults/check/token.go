@@ -8,7 +8,7 @@ import (
 	"github.com/conclavehq/conclave/test/faults/history"
 )
 
-// tokens proves of mutexes and elections, each by namespace and name:
+// checkTokens proves of mutexes and elections, each by namespace and name:
 //
 //   - a token (a term) is given once, is positive and below 2^53, and is greater
 //     than every one that had been given before it was asked for;

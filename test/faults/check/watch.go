@@ -6,7 +6,7 @@ import (
 	"github.com/conclavehq/conclave/test/faults/history"
 )
 
-// watches proves for every watcher, against the log of its namespace, that what
+// checkWatches proves for every watcher, against the log of its namespace, that what
 // it was told is
 //
 //  1. ordered: revisions grow;
@@ -42,8 +42,7 @@ func checkWatches(b *book, t *tally) {
 		switch {
 		case w.opened < 0:
 			t.violation(w.records[:1], "a watcher that was never opened was told something")
-		case w.space.lives: // see namespaces
-		case w.space.truth == nil:
+		case b.chronicle(w.space) == nil:
 			t.undecided([]int{w.opened}, "nobody kept the log of namespace %q", w.space.name)
 		default:
 			v := &viewer{book: b, tally: t, watcher: w, log: b.chronicle(w.space), compacted: compacted[w.space],
@@ -52,7 +51,7 @@ func checkWatches(b *book, t *tally) {
 		}
 	}
 	for _, s := range b.spaces {
-		if log := b.chronicle(s); log != nil && s.takesKVs && !s.lives {
+		if log := b.chronicle(s); log != nil && s.takesKVs {
 			dense(log, t)
 		}
 	}
@@ -88,6 +87,7 @@ func (v *viewer) check() {
 		v.next = v.log.from(v.asked.From)
 	}
 	v.tally.checked(v.watcher.opened)
+	v.resumed()
 	for _, i := range v.watcher.records {
 		r := &v.book.records[i]
 		if v.ended {
@@ -111,6 +111,22 @@ func (v *viewer) check() {
 			v.undecided([]int{v.watcher.opened, e.record}, "a watcher that never ended was not told %d", e.revision)
 			return
 		}
+	}
+}
+
+// resumed demands of the log that it goes on where it was; other watchers may begin
+// again wherever they like.
+func (v *viewer) resumed() {
+	told := int64(0)
+	for w := v.watcher.before; w != nil; w = w.before {
+		for _, i := range w.records {
+			if r := &v.book.records[i]; r.Kind != history.WatchEnded {
+				told = max(told, r.Revision)
+			}
+		}
+	}
+	if v.asked.Truth && v.watcher.before != nil && v.asked.From != told+1 {
+		v.violation([]int{v.watcher.opened}, "the log goes on at %d, but had been told to %d", v.asked.From, told)
 	}
 }
 
