@@ -12,6 +12,9 @@
 //   - The outcome Unknown is for mutations only. The client that got it retires:
 //     its next record has another Client number, because its last call may still
 //     take effect at any time later. A read that failed has no record.
+//   - A refused call has what was asked in its record and the answer's part empty, but
+//     for Revision: that of the refusal (compacted up to, or current), 0 = not told.
+//     A transaction whose compares failed is OK and not Succeeded.
 //   - A refusal is recorded with its Reason only where the service decided it
 //     (compare failed, held, stale token, compacted); an error that says that
 //     nothing was decided (unavailable, overloaded, deadline before it was sent)
@@ -21,7 +24,9 @@
 // # Records by workload
 //
 // Every record has Client, Workload, Kind, Call, Return, Outcome, Namespace; Via is
-// how it was asked (SDK or Etcd) and Node the address that was asked, or "".
+// how it was asked (SDK or Etcd) and Node the address that was asked, or "". Namespace
+// is "default" or, for a namespace that is created and deleted in the run, NAME#N: N
+// counts how often it was created. Revisions begin anew with each.
 //
 // Registers (and every key and transaction in namespaces of any workload):
 //
@@ -45,9 +50,15 @@
 //	WatchProgress  Watcher, Revision
 //	WatchEnded     Watcher, Reason, Revision (compacted at, when that is why)
 //
-// The watcher with the key "" and prefix of everything that runs from the first
-// revision to the end of the run is the log of a namespace: Truth is set on its
-// WatchOpened record.
+// A revision is recorded when a later one or progress proved that it is whole. What
+// was told of the newest one when a stream ended is not recorded. One that goes on
+// after its WatchEnded has another WatchOpened with the same Watcher, where From is
+// the last recorded revision (of an event or progress) + 1. Reason is CANCELED when
+// its user ended it.
+//
+// The watcher of all keys that runs from the first revision to the end of the run is
+// the log of a namespace: Truth is set on its WatchOpened records. Key and End are ""
+// there and nothing is left out.
 //
 // Leases:
 //

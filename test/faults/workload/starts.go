@@ -1,0 +1,7 @@
+package workload
+
+import "github.com/conclavehq/conclave/test/faults/history"
+
+// starts starts the clients of each workload, and tells what to do for it at the
+// end; nil is nothing.
+var starts = map[history.Workload]func(l *Load) finish{}
