@@ -55,10 +55,22 @@ type mix struct {
 	rate    float64 // steps per second, of all together
 }
 
-// spawn starts the clients of a workload in namespace "default": one in three knows
-// all endpoints, the others one each. Each does step at its share of the rate until
-// Stop.
+// spawn starts the clients of a workload in namespace "default". Each does step at
+// its share of the rate until Stop.
 func (l *Load) spawn(w history.Workload, m mix, step func(c *client)) {
+	for _, c := range l.hire(w, m) {
+		l.clients.Go(func() {
+			for c.next() {
+				step(c)
+			}
+		})
+	}
+}
+
+// hire makes the clients of a workload in namespace "default": one in three knows
+// all endpoints, the others one each. They share the rate.
+func (l *Load) hire(w history.Workload, m mix) []*client {
+	var clients []*client
 	for i := range m.clients {
 		via, node := history.SDK, everyNode
 		if m.etcd > 0 && i%m.etcd == m.etcd-1 {
@@ -72,12 +84,9 @@ func (l *Load) spawn(w history.Workload, m mix, step func(c *client)) {
 			continue // pool.check has dialed the same endpoints
 		}
 		c.pace = newPace(m.rate * l.cfg.Rate / float64(m.clients))
-		l.clients.Go(func() {
-			for c.next() {
-				step(c)
-			}
-		})
+		clients = append(clients, c)
 	}
+	return clients
 }
 
 // next waits until it is time for the next step. It is false after Stop.

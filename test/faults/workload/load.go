@@ -71,7 +71,7 @@ func Start(ctx context.Context, cfg Config) (*Load, error) {
 	l := &Load{cfg: cfg, history: cfg.History}
 	l.stopping, l.stop = context.WithCancel(context.WithoutCancel(ctx))
 	l.life, l.kill = context.WithCancel(context.WithoutCancel(ctx))
-	l.pool = newPool(cfg)
+	l.pool = newPool(l.life, cfg)
 	if err := l.pool.check(); err != nil {
 		l.Close()
 		return nil, err
