@@ -100,6 +100,31 @@ func (c *client) pause() time.Duration {
 	return time.Duration(c.rand.Int64N(int64(10*time.Millisecond) << min(c.failures, 5)))
 }
 
+// rest waits, and reports whether it did so to the end: it is false after Stop.
+func (c *client) rest(d time.Duration) bool {
+	return pause(c.load.stopping, d)
+}
+
+// pause waits, and reports whether it did so before ctx ended.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// between is a random duration.
+func (c *client) between(least, most time.Duration) time.Duration {
+	return least + time.Duration(c.rand.Int64N(int64(most-least)))
+}
+
+// chance is true once in n times.
+func (c *client) chance(n int) bool { return c.rand.IntN(n) == 0 }
+
 // deadlines are how long clients wait for an answer.
 var deadlines = []time.Duration{300 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second}
 
@@ -119,11 +144,18 @@ func (c *client) begin(kind history.Kind) history.Record {
 // changed completes and adds the record of a call that changes something. After an
 // unknown outcome the client has a new number.
 func (c *client) changed(r *history.Record, err error) {
-	r.Return = c.load.history.Now()
-	r.Outcome, r.Reason = judge(err)
+	outcome, reason := judge(err)
 	if c.via == history.SDK && notSent(err) {
-		r.Outcome, r.Reason = history.Refused, "NOT_SENT"
+		outcome, reason = history.Refused, "NOT_SENT"
 	}
+	c.settle(r, outcome, reason, err)
+	c.count(err)
+}
+
+// settle is changed for a caller that knows better what an error says.
+func (c *client) settle(r *history.Record, outcome history.Outcome, reason string, err error) {
+	r.Return = c.load.history.Now()
+	r.Outcome, r.Reason = outcome, reason
 	c.refusedAt(r, err)
 	c.load.history.Add(*r)
 	c.told(r)
@@ -133,7 +165,6 @@ func (c *client) changed(r *history.Record, err error) {
 	case history.Unknown:
 		c.number = c.load.numbers.Add(1)
 	}
-	c.count(err)
 }
 
 // read completes the record of a call that changes nothing, and adds it if it was
