@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -29,10 +30,11 @@ type client struct {
 }
 
 // dial makes a client. node counts the endpoints, everyNode is all of them. It is
-// an SDK client where etcd's is not served.
+// an SDK client where etcd's is not served. The namespace is as in the history.
 func (l *Load) dial(w history.Workload, via history.Via, node int, namespace string, rng *rand.Rand) (*client, error) {
 	c := &client{load: l, workload: w, via: via, namespace: namespace, rand: rng, number: l.numbers.Add(1)}
-	where := lane{w, node, namespace}
+	name, _, _ := strings.Cut(namespace, "#")
+	where := lane{w, node, name}
 	endpoints := l.cfg.Endpoints
 	var err error
 	if via == history.Etcd && len(l.cfg.EtcdEndpoints) > 0 {
@@ -196,8 +198,12 @@ func (c *client) retried(ask func(ctx context.Context) error) (err error) {
 	return err
 }
 
-// refusedAt notes the revision that a refusal speaks of.
+// refusedAt notes the revision that a refusal speaks of. That of a compaction is what
+// was asked for.
 func (c *client) refusedAt(r *history.Record, err error) {
+	if r.Kind == history.Compacted {
+		return
+	}
 	if e, ok := errors.AsType[*conclave.Error](err); ok && r.Outcome == history.Refused {
 		r.Revision = int64(e.Revision)
 	}

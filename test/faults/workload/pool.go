@@ -116,6 +116,18 @@ func (p *pool) etcdClient(where lane) (*clientv3.Client, error) {
 	return c, err
 }
 
+// forget closes the clients of a namespace that nobody uses any more.
+func (p *pool) forget(namespace string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for where, c := range p.sdk {
+		if where.namespace == namespace {
+			_ = c.Close()
+			delete(p.sdk, where)
+		}
+	}
+}
+
 func (p *pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
