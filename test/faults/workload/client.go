@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -29,10 +30,11 @@ type client struct {
 }
 
 // dial makes a client. node counts the endpoints, everyNode is all of them. It is
-// an SDK client where etcd's is not served.
+// an SDK client where etcd's is not served. The namespace is as in the history.
 func (l *Load) dial(w history.Workload, via history.Via, node int, namespace string, rng *rand.Rand) (*client, error) {
 	c := &client{load: l, workload: w, via: via, namespace: namespace, rand: rng, number: l.numbers.Add(1)}
-	where := lane{w, node, namespace}
+	name, _, _ := strings.Cut(namespace, "#")
+	where := lane{w, node, name}
 	endpoints := l.cfg.Endpoints
 	var err error
 	if via == history.Etcd && len(l.cfg.EtcdEndpoints) > 0 {
@@ -55,10 +57,22 @@ type mix struct {
 	rate    float64 // steps per second, of all together
 }
 
-// spawn starts the clients of a workload in namespace "default": one in three knows
-// all endpoints, the others one each. Each does step at its share of the rate until
-// Stop.
+// spawn starts the clients of a workload in namespace "default". Each does step at
+// its share of the rate until Stop.
 func (l *Load) spawn(w history.Workload, m mix, step func(c *client)) {
+	for _, c := range l.hire(w, m) {
+		l.clients.Go(func() {
+			for c.next() {
+				step(c)
+			}
+		})
+	}
+}
+
+// hire makes the clients of a workload in namespace "default": one in three knows
+// all endpoints, the others one each. They share the rate.
+func (l *Load) hire(w history.Workload, m mix) []*client {
+	var clients []*client
 	for i := range m.clients {
 		via, node := history.SDK, everyNode
 		if m.etcd > 0 && i%m.etcd == m.etcd-1 {
@@ -72,12 +86,9 @@ func (l *Load) spawn(w history.Workload, m mix, step func(c *client)) {
 			continue // pool.check has dialed the same endpoints
 		}
 		c.pace = newPace(m.rate * l.cfg.Rate / float64(m.clients))
-		l.clients.Go(func() {
-			for c.next() {
-				step(c)
-			}
-		})
+		clients = append(clients, c)
 	}
+	return clients
 }
 
 // next waits until it is time for the next step. It is false after Stop.
@@ -90,6 +101,31 @@ func (c *client) pause() time.Duration {
 	}
 	return time.Duration(c.rand.Int64N(int64(10*time.Millisecond) << min(c.failures, 5)))
 }
+
+// rest waits, and reports whether it did so to the end: it is false after Stop.
+func (c *client) rest(d time.Duration) bool {
+	return pause(c.load.stopping, d)
+}
+
+// pause waits, and reports whether it did so before ctx ended.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// between is a random duration.
+func (c *client) between(least, most time.Duration) time.Duration {
+	return least + time.Duration(c.rand.Int64N(int64(most-least)))
+}
+
+// chance is true once in n times.
+func (c *client) chance(n int) bool { return c.rand.IntN(n) == 0 }
 
 // deadlines are how long clients wait for an answer.
 var deadlines = []time.Duration{300 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second}
@@ -110,11 +146,18 @@ func (c *client) begin(kind history.Kind) history.Record {
 // changed completes and adds the record of a call that changes something. After an
 // unknown outcome the client has a new number.
 func (c *client) changed(r *history.Record, err error) {
-	r.Return = c.load.history.Now()
-	r.Outcome, r.Reason = judge(err)
+	outcome, reason := judge(err)
 	if c.via == history.SDK && notSent(err) {
-		r.Outcome, r.Reason = history.Refused, "NOT_SENT"
+		outcome, reason = history.Refused, "NOT_SENT"
 	}
+	c.settle(r, outcome, reason, err)
+	c.count(err)
+}
+
+// settle is changed for a caller that knows better what an error says.
+func (c *client) settle(r *history.Record, outcome history.Outcome, reason string, err error) {
+	r.Return = c.load.history.Now()
+	r.Outcome, r.Reason = outcome, reason
 	c.refusedAt(r, err)
 	c.load.history.Add(*r)
 	c.told(r)
@@ -124,7 +167,6 @@ func (c *client) changed(r *history.Record, err error) {
 	case history.Unknown:
 		c.number = c.load.numbers.Add(1)
 	}
-	c.count(err)
 }
 
 // read completes the record of a call that changes nothing, and adds it if it was
@@ -156,8 +198,12 @@ func (c *client) retried(ask func(ctx context.Context) error) (err error) {
 	return err
 }
 
-// refusedAt notes the revision that a refusal speaks of.
+// refusedAt notes the revision that a refusal speaks of. That of a compaction is what
+// was asked for.
 func (c *client) refusedAt(r *history.Record, err error) {
+	if r.Kind == history.Compacted {
+		return
+	}
 	if e, ok := errors.AsType[*conclave.Error](err); ok && r.Outcome == history.Refused {
 		r.Revision = int64(e.Revision)
 	}

@@ -48,7 +48,10 @@ type Load struct {
 	watchers sync.WaitGroup // end with life
 
 	pool     *pool
+	keys     *registerKeys // of registers; others read them, too
 	truths   truths
+	log      *truth  // of "default"
+	slots    []*slot // of watchers that come and go
 	finishes []finish
 
 	numbers   atomic.Int32 // of clients
@@ -56,6 +59,7 @@ type Load struct {
 	values    atomic.Int64
 	lastWrite atomic.Int64
 	head      atomic.Int64 // the greatest revision of "default" that was told
+	compacted atomic.Int64 // the greatest to which "default" was compacted
 
 	once sync.Once
 }
@@ -68,15 +72,16 @@ func Start(ctx context.Context, cfg Config) (*Load, error) {
 	if cfg.Rate <= 0 {
 		cfg.Rate = 1
 	}
-	l := &Load{cfg: cfg, history: cfg.History}
+	l := &Load{cfg: cfg, history: cfg.History,
+		keys: &registerKeys{seen: make(map[string]history.KV)}}
 	l.stopping, l.stop = context.WithCancel(context.WithoutCancel(ctx))
 	l.life, l.kill = context.WithCancel(context.WithoutCancel(ctx))
-	l.pool = newPool(cfg)
+	l.pool = newPool(l.life, cfg)
 	if err := l.pool.check(); err != nil {
 		l.Close()
 		return nil, err
 	}
-	l.truth("default", 1)
+	l.log = l.truth("default", 1)
 	for _, w := range history.Workloads {
 		if start := starts[w]; start != nil && l.runs(w) {
 			if last := start(l); last != nil {

@@ -30,22 +30,25 @@ type lane struct {
 // pool dials each lane once.
 type pool struct {
 	cfg       Config
-	transport *http.Transport // of the SDK when Config.Dial is set
+	life      context.Context // of etcd's clients, some of whose calls end with it alone
+	transport *http.Transport // of single attempts, and of the SDK when Config.Dial is set
 
 	mu   sync.Mutex
 	sdk  map[lane]*conclave.Client
 	etcd map[lane]*clientv3.Client
 }
 
-func newPool(cfg Config) *pool {
-	p := &pool{cfg: cfg, sdk: make(map[lane]*conclave.Client), etcd: make(map[lane]*clientv3.Client)}
-	if cfg.Dial != nil {
-		var protocols http.Protocols
-		protocols.SetUnencryptedHTTP2(true)
-		p.transport = &http.Transport{DialContext: cfg.Dial, Protocols: &protocols, DisableCompression: true,
-			HTTP2: &http.HTTP2Config{SendPingTimeout: 5 * time.Second, PingTimeout: 5 * time.Second, WriteByteTimeout: 5 * time.Second}}
+func newPool(life context.Context, cfg Config) *pool {
+	var protocols http.Protocols
+	protocols.SetUnencryptedHTTP2(true)
+	return &pool{
+		cfg:  cfg,
+		life: life,
+		transport: &http.Transport{DialContext: cfg.Dial, Protocols: &protocols, DisableCompression: true,
+			HTTP2: &http.HTTP2Config{SendPingTimeout: 5 * time.Second, PingTimeout: 5 * time.Second, WriteByteTimeout: 5 * time.Second}},
+		sdk:  make(map[lane]*conclave.Client),
+		etcd: make(map[lane]*clientv3.Client),
 	}
-	return p
 }
 
 // check dials all nodes once, so that nonsense is told by Start.
@@ -65,20 +68,26 @@ func (p *pool) sdkClient(where lane) (*conclave.Client, error) {
 	if c := p.sdk[where]; c != nil {
 		return c, nil
 	}
+	c, err := p.ownSDK(where)
+	if err == nil {
+		p.sdk[where] = c
+	}
+	return c, err
+}
+
+// ownSDK dials a client that is shared with nobody: for one that vanishes together
+// with its connections. Who asks for it closes it.
+func (p *pool) ownSDK(where lane) (*conclave.Client, error) {
 	endpoints := p.cfg.Endpoints
 	if where.node != everyNode {
 		endpoints = endpoints[where.node : where.node+1]
 	}
 	opts := []conclave.Option{conclave.WithNamespace(where.namespace),
 		conclave.WithDialTimeout(500 * time.Millisecond), conclave.WithRequestTimeout(time.Second)}
-	if p.transport != nil {
+	if p.cfg.Dial != nil {
 		opts = append(opts, conclave.WithHTTPClient(&http.Client{Transport: p.transport}))
 	}
-	c, err := conclave.Dial(context.Background(), endpoints, opts...)
-	if err == nil {
-		p.sdk[where] = c
-	}
-	return c, err
+	return conclave.Dial(context.Background(), endpoints, opts...)
 }
 
 // etcdClient is etcd's client of a lane, which knows no namespaces.
@@ -92,7 +101,7 @@ func (p *pool) etcdClient(where lane) (*clientv3.Client, error) {
 	if where.node != everyNode {
 		endpoints = endpoints[where.node : where.node+1]
 	}
-	cfg := clientv3.Config{Endpoints: endpoints, DialTimeout: time.Second, Logger: zap.NewNop(),
+	cfg := clientv3.Config{Endpoints: endpoints, Context: p.life, DialTimeout: time.Second, Logger: zap.NewNop(),
 		DialKeepAliveTime: 10 * time.Second, DialKeepAliveTimeout: 2 * time.Second}
 	if p.cfg.Dial != nil {
 		cfg.DialOptions = append(cfg.DialOptions, grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) {
@@ -107,6 +116,18 @@ func (p *pool) etcdClient(where lane) (*clientv3.Client, error) {
 	return c, err
 }
 
+// forget closes the clients of a namespace that nobody uses any more.
+func (p *pool) forget(namespace string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for where, c := range p.sdk {
+		if where.namespace == namespace {
+			_ = c.Close()
+			delete(p.sdk, where)
+		}
+	}
+}
+
 func (p *pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -116,7 +137,5 @@ func (p *pool) close() {
 	for _, c := range p.etcd {
 		_ = c.Close()
 	}
-	if p.transport != nil {
-		p.transport.CloseIdleConnections()
-	}
+	p.transport.CloseIdleConnections()
 }

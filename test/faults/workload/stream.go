@@ -19,6 +19,8 @@ type stream struct {
 	watcher int32
 	last    atomic.Int64    // everything up to here was recorded
 	pending *history.Record // events of the newest revision
+	opening *history.Record // not recorded yet: it is still to be told when the watch begins
+	forgot  int64           // when it ended because of a compaction: the first revision that was not
 }
 
 // stream makes the watcher of a client that lives as long as ctx.
@@ -26,16 +28,38 @@ func (c *client) stream(ctx context.Context) *stream {
 	return &stream{ctx: ctx, client: c, watcher: c.load.streams.Add(1)}
 }
 
-// opened records that the watch begins, with what r says of it.
+// opened records that the watch begins, with what r says of it. Of one that begins
+// now that is not known before something is told.
 func (s *stream) opened(r history.Record) {
 	s.pending = nil
+	now := s.client.load.history.Now()
+	r.Call, s.opening = now, &r
+	if r.From > 0 {
+		s.beginsAfter(0)
+	}
+}
+
+// beginsAfter records that the watch begins later than a revision; 0 is not known.
+func (s *stream) beginsAfter(revision int64) {
+	if s.opening == nil {
+		return
+	}
+	r := *s.opening
+	s.opening = nil
+	if r.From == 0 {
+		r.Revision = revision
+	}
 	s.add(history.WatchOpened, r)
 }
 
+// compacted notes what the end of the watch has told.
+func (s *stream) compacted(revision int64) { s.forgot = revision }
+
 // closed records that the watch ended.
 func (s *stream) closed(err error) {
+	s.beginsAfter(0)
 	s.pending = nil
-	r := history.Record{Reason: "CANCELED"}
+	r := history.Record{Reason: "CANCELED", Revision: s.forgot}
 	if s.ctx.Err() == nil {
 		_, r.Reason = judge(err)
 	}
@@ -49,7 +73,10 @@ func (s *stream) add(kind history.Kind, r history.Record) {
 	now := s.client.load.history.Now()
 	c := s.client
 	r.Client, r.Workload, r.Kind, r.Via, r.Node, r.Namespace = c.number, history.Watches, kind, c.via, c.node, c.namespace
-	r.Watcher, r.Call, r.Return = s.watcher, now, now
+	r.Watcher, r.Return = s.watcher, now
+	if kind != history.WatchOpened {
+		r.Call = now
+	}
 	c.load.history.Add(r)
 }
 
@@ -70,6 +97,7 @@ func (s *stream) follow(watch iter.Seq2[conclave.Event, error]) error {
 
 // event takes one event.
 func (s *stream) event(revision int64, e history.Event) {
+	s.beginsAfter(0)
 	if s.pending != nil && s.pending.Revision != revision {
 		s.flush()
 	}
@@ -91,6 +119,7 @@ func (s *stream) flush() {
 
 // progress takes the word that all up to a revision was told.
 func (s *stream) progress(revision int64) {
+	s.beginsAfter(revision)
 	if s.pending != nil && revision >= s.pending.Revision {
 		s.flush()
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,8 +38,9 @@ func (l *Load) truth(namespace string, from int64) *truth {
 	l.truths.all = append(l.truths.all, t)
 	l.truths.mu.Unlock()
 	l.watchers.Go(func() {
-		defer close(t.ended)
 		t.run()
+		close(t.ended)
+		l.truths.forget(t)
 	})
 	return t
 }
@@ -75,10 +77,17 @@ func (t *truth) reach(ctx context.Context, revision int64) error {
 	return nil
 }
 
+// forget drops the log of a namespace that is gone.
+func (ts *truths) forget(t *truth) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	ts.all = slices.DeleteFunc(ts.all, func(other *truth) bool { return other == t })
+}
+
 // reachHead writes a last key into each namespace and waits until its log has it.
 func (ts *truths) reachHead(ctx context.Context, l *Load) error {
 	ts.mu.Lock()
-	all := ts.all
+	all := slices.Clone(ts.all)
 	ts.mu.Unlock()
 	var failures []error
 	for _, t := range all {
