@@ -3,12 +3,13 @@ package fault
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"time"
 
-	"github.com/conclavehq/conclave/test/faults/damage"
+	conclave "github.com/conclavehq/conclave/sdk"
+	"github.com/conclavehq/conclave/test/faults/disk/damage"
 	"github.com/conclavehq/conclave/test/faults/rig"
 )
 
@@ -27,25 +28,47 @@ func damageFiles(ctx context.Context, s *Scene) error {
 	if err = s.othersGoOn(ctx); err != nil {
 		return err
 	}
-	done, err := damage.Any(n.Dir(), s.Rand)
+	wound, err := wound(s.Rand, n.Dir())
 	if err != nil {
 		return err
 	}
-	s.target = n.Name() + ": " + done
+	s.target = n.Name() + ": " + wound.String()
 	if err = s.starts(ctx, n); err == nil {
 		return nil
 	}
 	return s.replace(ctx, n)
 }
 
+// wound damages a file of some kind in some way.
+func wound(rng *rand.Rand, dir string) (damage.Wound, error) {
+	kinds := damage.Kinds()
+	kind := kinds[rng.IntN(len(kinds))]
+	path, err := damage.Pick(rng, dir, kind)
+	if err != nil { // a young directory has none of that kind
+		if path, err = damage.Pick(rng, dir, damage.RaftLog); err != nil {
+			return damage.Wound{}, err
+		}
+	}
+	ways := []func(*rand.Rand, string) (damage.Wound, error){damage.Flip, damage.Zero, damage.Truncate, damage.Torn}
+	return ways[rng.IntN(len(ways))](rng, path)
+}
+
 // othersGoOn waits until writes are acknowledged without the node that is down.
 func (s *Scene) othersGoOn(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if _, err := s.Client.CompareHashes(ctx); err != nil {
-		return fmt.Errorf("the other nodes do not go on: %w", err)
+	noise, err := conclave.Dial(ctx, s.Client.Endpoints(), conclave.WithNamespace(Aside), conclave.WithoutPipeline())
+	if err != nil {
+		return err
 	}
-	return nil
+	defer func() { _ = noise.Close() }()
+	for ctx.Err() == nil {
+		if _, err = noise.Put(ctx, "k", "v"); err == nil {
+			return nil
+		}
+		pause(ctx, 50*time.Millisecond)
+	}
+	return fmt.Errorf("the other nodes do not go on: %w", err)
 }
 
 // starts starts a node and tells whether it serves; nil when it does.
@@ -69,7 +92,7 @@ func (s *Scene) replace(ctx context.Context, n *rig.Node) error {
 	if _, err := s.Client.ReplaceMember(within, n.Name()); err != nil {
 		return fmt.Errorf("replacing %s: %w", n.Name(), err)
 	}
-	n.SetFlag("--initial-cluster-state", "existing")
+	n.SetFlag("initial-cluster-state", "existing")
 	return s.revive(ctx, n)
 }
 
@@ -109,7 +132,7 @@ func lostData(ctx context.Context, s *Scene) error {
 func (s *Scene) rollBack(ctx context.Context, n *rig.Node, own string) error {
 	s.target = n.Name() + " with an old copy"
 	old := n.Dir() + ".old"
-	if err := copyTree(ctx, n.Dir(), old); err != nil {
+	if err := damage.Copy(n.Dir(), old); err != nil {
 		return err
 	}
 	if err := s.revive(ctx, n); err != nil {
@@ -121,13 +144,6 @@ func (s *Scene) rollBack(ctx context.Context, n *rig.Node, own string) error {
 		return err
 	}
 	return os.Rename(old, n.Dir())
-}
-
-func copyTree(ctx context.Context, from, to string) error {
-	if out, err := exec.CommandContext(ctx, "cp", "-a", from, to).CombinedOutput(); err != nil {
-		return fmt.Errorf("cp: %w: %s", err, out)
-	}
-	return nil
 }
 
 // replaceNode is F21.

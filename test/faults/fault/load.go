@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	conclave "github.com/conclavehq/conclave/sdk"
 	"github.com/conclavehq/conclave/test/faults/rig"
 )
@@ -26,22 +24,11 @@ func memoryLimit(ctx context.Context, s *Scene) error {
 	}
 	limit := int64(float64(used) * (0.4 + 0.7*s.Rand.Float64()))
 	s.begin(fmt.Sprintf("%s, %d MiB of %d", n.Name(), limit>>20, used>>20), s.leads(ctx, n))
-	group, err := newGroup("memory", n.Name())
-	if err != nil {
-		return err
-	}
-	defer group.close()
-	if err = group.set("memory.limit_in_bytes", limit); err != nil {
-		return err
-	}
-	if err = group.add(n.PID()); err != nil {
+	if err = n.LimitMemory(limit); err != nil {
 		return err
 	}
 	s.wait(ctx)
-	if err = group.set("memory.limit_in_bytes", -1); err != nil {
-		return err
-	}
-	if err = group.leave(n.PID()); err != nil {
+	if err = n.LimitMemory(0); err != nil {
 		return err
 	}
 	return s.revive(ctx, n)
@@ -58,14 +45,9 @@ func fileLimit(ctx context.Context, s *Scene) error {
 	if err != nil {
 		return err
 	}
-	var before unix.Rlimit
-	if err = unix.Prlimit(n.PID(), unix.RLIMIT_NOFILE, nil, &before); err != nil {
-		return err
-	}
 	s.begin(n.Name(), false)
-	few := before
-	few.Cur = uint64(max(8, open-s.Rand.IntN(4)))
-	if err = unix.Prlimit(n.PID(), unix.RLIMIT_NOFILE, &few, nil); err != nil {
+	before, err := n.LimitFiles(uint64(max(3, open-s.Rand.IntN(6))))
+	if err != nil {
 		return err
 	}
 	// Connections are broken, so that new ones have to be made.
@@ -80,7 +62,7 @@ func fileLimit(ctx context.Context, s *Scene) error {
 	s.wait(ctx)
 	if ended(n) {
 		s.whyEnded(n)
-	} else if err = unix.Prlimit(n.PID(), unix.RLIMIT_NOFILE, &before, nil); err != nil {
+	} else if _, err = n.LimitFiles(before); err != nil {
 		return err
 	}
 	return s.revive(ctx, n)
@@ -103,7 +85,7 @@ func overload(ctx context.Context, s *Scene) error {
 	s.begin("2000 callers", false)
 	ctx, cancel := context.WithTimeout(ctx, s.Hold)
 	defer cancel()
-	client, err := conclave.Dial(ctx, s.Client.Endpoints(), conclave.WithNamespace(noise), conclave.WithRequestTimeout(time.Second))
+	client, err := conclave.Dial(ctx, s.Client.Endpoints(), conclave.WithNamespace(Aside), conclave.WithRequestTimeout(time.Second))
 	if err != nil {
 		return nil // nobody answers now, which is harm enough
 	}
@@ -121,8 +103,8 @@ func overload(ctx context.Context, s *Scene) error {
 	return nil
 }
 
-// noise is the namespace in which more is asked than can be done.
-const noise = "noise"
+// Aside is a namespace for what faults write, which no checker looks at.
+const Aside = "aside"
 
 // slowProcessor gives one node a tenth of a processor.
 func (s *Scene) slowProcessor(ctx context.Context) error {
@@ -132,19 +114,11 @@ func (s *Scene) slowProcessor(ctx context.Context) error {
 	}
 	defer release()
 	s.begin(n.Name()+", a tenth of a processor", false)
-	group, err := newGroup("cpu", n.Name())
-	if err != nil {
-		return err
-	}
-	defer group.close()
-	if err = group.set("cpu.cfs_quota_us", 10000); err != nil {
-		return err
-	}
-	if err = group.add(n.PID()); err != nil {
+	if err = n.LimitCPU(0.1); err != nil {
 		return err
 	}
 	s.wait(ctx)
-	if err = group.leave(n.PID()); err != nil {
+	if err = n.LimitCPU(0); err != nil {
 		return err
 	}
 	return s.revive(ctx, n)

@@ -12,9 +12,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	conclave "github.com/conclavehq/conclave/sdk"
@@ -136,6 +138,9 @@ func (r *run) start(ctx context.Context) (err error) {
 	if r.client, err = conclave.Dial(ctx, endpoints, conclave.WithoutPipeline()); err != nil {
 		return err
 	}
+	if _, err = r.client.CreateNamespace(ctx, fault.Aside); err != nil {
+		return err
+	}
 	if r.history, err = history.Create(filepath.Join(r.opt.Out, HistoryFile)); err != nil {
 		return err
 	}
@@ -242,10 +247,10 @@ func (r *run) hashes(ctx context.Context) error {
 	}
 	now := r.history.Now()
 	for _, shard := range shards {
-		for _, replica := range shard.Replicas {
+		for _, node := range slices.Sorted(maps.Keys(shard.Nodes)) {
 			r.history.Add(history.Record{
-				Kind: history.ReplicaHash, Node: replica.Member, Key: fmt.Sprint(shard.Shard),
-				Revision: int64(shard.Index), Value: replica.Hash, Call: now, Return: now,
+				Kind: history.ReplicaHash, Node: node, Key: fmt.Sprint(shard.Shard),
+				Revision: int64(shard.Index), Value: shard.Nodes[node], Call: now, Return: now,
 			})
 		}
 	}
