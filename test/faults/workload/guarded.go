@@ -1,7 +1,6 @@
 package workload
 
 import (
-	"context"
 	"fmt"
 
 	conclave "github.com/conclavehq/conclave/sdk"
@@ -112,9 +111,11 @@ func (g *guard) write(name string, token int64) string {
 }
 
 // guardedOps write one of the keys of a mutex or both, and read the other or none.
+// The keys are elsewhere than the mutex: what begins with the name of one of etcd's
+// stands in its line.
 func (c *client) guardedOps(name string, token int64) []history.Op {
 	value := func() string { return fmt.Sprintf("%d %s", token, c.load.value()) }
-	first, second := name+"/a", name+"/b"
+	first, second := "under/"+name+"/a", "under/"+name+"/b"
 	switch c.rand.IntN(4) {
 	case 0:
 		return []history.Op{put(first, value()), put(second, value())}
@@ -173,21 +174,12 @@ func (g *foreignGuard) write(name string, hold *foreignHold) bool {
 	r := g.begin(history.GuardedWrite)
 	r.Key, r.Token, r.Then = name, hold.token, g.guardedOps(name, hold.token)
 	r.If = []history.Op{ifModRevision(hold.key, hold.token)}
-	err := g.within(func(ctx context.Context) error {
-		res, err := g.etcd.Txn(ctx).If(hold.owner).Then(etcdOpsOf(r.Then)...).Commit()
-		if err != nil {
-			return err
-		}
+	ctx, cancel := g.deadline()
+	defer cancel()
+	res, err := g.etcd.Txn(ctx).If(hold.owner).Then(etcdOpsOf(r.Then)...).Commit()
+	if err == nil {
 		answerEtcd(&r, res)
-		return nil
-	})
+	}
 	g.changed(&r, err)
 	return r.Outcome != history.OK || r.Succeeded
-}
-
-// within makes a call under a deadline.
-func (c *client) within(call func(ctx context.Context) error) error {
-	ctx, cancel := c.deadline()
-	defer cancel()
-	return call(ctx)
 }

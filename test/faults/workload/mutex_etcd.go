@@ -8,6 +8,8 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/client/v3/concurrency"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3lock/v3lockpb"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/conclavehq/conclave/test/faults/history"
 )
@@ -61,7 +63,8 @@ func askedEtcd(err error) (history.Outcome, string) {
 		return history.OK, ""
 	case errors.Is(err, concurrency.ErrLocked):
 		return history.Refused, "HELD"
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
+		status.Code(err) == codes.Canceled, status.Code(err) == codes.DeadlineExceeded:
 		return history.Unknown, "CANCELED"
 	}
 	_, reason := judge(err)

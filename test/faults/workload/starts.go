@@ -11,4 +11,8 @@ var starts = map[history.Workload]func(l *Load) finish{
 	history.Counters:    counters,
 	history.Namespaces:  namespaces,
 	history.Compactions: compactions,
+	history.Leases:      leases,
+	history.Mutexes:     mutexes,
+	history.Guarded:     guarded,
+	history.Elections:   elections,
 }

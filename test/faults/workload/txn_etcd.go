@@ -20,6 +20,12 @@ func (c *client) askEtcd(ctx context.Context, r *history.Record) error {
 	if err != nil {
 		return err
 	}
+	answerEtcd(r, res)
+	return nil
+}
+
+// answerEtcd puts the answer to a transaction into its record.
+func answerEtcd(r *history.Record, res *clientv3.TxnResponse) {
 	r.Revision, r.Succeeded = res.Header.Revision, res.Succeeded
 	done := r.Then
 	if !r.Succeeded {
@@ -33,7 +39,6 @@ func (c *client) askEtcd(ctx context.Context, r *history.Record) error {
 			done[i].Deleted = deleted.Deleted
 		}
 	}
-	return nil
 }
 
 func (c *client) askEtcdOne(ctx context.Context, r *history.Record, op *history.Op) error {

@@ -20,6 +20,12 @@ func (c *client) askSDK(ctx context.Context, r *history.Record) error {
 	if err != nil {
 		return err
 	}
+	answer(r, res)
+	return nil
+}
+
+// answer puts the answer to a transaction into its record.
+func answer(r *history.Record, res *conclave.TxnResult) {
 	r.Revision, r.Succeeded = int64(res.Revision), res.Succeeded
 	done := r.Then
 	if !r.Succeeded {
@@ -33,7 +39,6 @@ func (c *client) askSDK(ctx context.Context, r *history.Record) error {
 			done[i].Deleted = result.Deleted.Count
 		}
 	}
-	return nil
 }
 
 func (c *client) askOne(ctx context.Context, r *history.Record, op *history.Op) error {
