@@ -18,7 +18,7 @@ func (f *runFlags) build(ctx context.Context, specs []spec.Spec) error {
 		return err
 	}
 	if f.binary == "" {
-		if f.binary, err = build(ctx, ".", filepath.Join(f.out, "bin", "conclave")); err != nil {
+		if f.binary, err = build(ctx, ".", filepath.Join(f.out, "bin", "conclave"), product); err != nil {
 			return err
 		}
 	}
@@ -28,9 +28,12 @@ func (f *runFlags) build(ctx context.Context, specs []spec.Spec) error {
 	return err
 }
 
-// build builds the program of the module in a directory, with extra arguments.
-func build(ctx context.Context, dir, to string, args ...string) (string, error) {
-	args = append(append([]string{"build", "-trimpath", "-o", to}, args...), "./cmd/conclave")
+// product is the package of the program under test.
+const product = "./cmd/conclave"
+
+// build builds a program of the module in a directory, with build tags.
+func build(ctx context.Context, dir, to, program string, tags ...string) (string, error) {
+	args := []string{"build", "-trimpath", "-tags", strings.Join(tags, ","), "-o", to, program}
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -75,7 +78,7 @@ func buildPrevious(ctx context.Context, dir string) (string, error) {
 		return "", fmt.Errorf("unpacking %s: %w: %s", before, err, out)
 	}
 	defer func() { _ = os.RemoveAll(tree) }()
-	return build(ctx, tree, filepath.Join(dir, "conclave-previous"))
+	return build(ctx, tree, filepath.Join(dir, "conclave-previous"), product)
 }
 
 // commit is that of the source, with a mark when there are changes.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -86,19 +87,28 @@ func replayCommand() *cobra.Command {
 
 func gridCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "grid RUN...",
+		Use:   "grid RUN... [SEARCH.yaml...]",
 		Short: "Write a table of what came of runs",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, dirs []string) error {
 			var results []*report.Result
+			var searches []*report.Search
 			for _, dir := range dirs {
+				if filepath.Ext(dir) == ".yaml" {
+					s, err := report.ReadSearch(dir)
+					if err != nil {
+						return err
+					}
+					searches = append(searches, s)
+					continue
+				}
 				r, err := report.Read(filepath.Join(dir, run.ResultFile))
 				if err != nil {
 					return err
 				}
 				results = append(results, r)
 			}
-			return report.Scorecard(os.Stdout, results)
+			return errors.Join(report.Scorecard(os.Stdout, results), report.Searches(os.Stdout, searches))
 		},
 	}
 }

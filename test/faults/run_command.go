@@ -17,12 +17,13 @@ import (
 
 // runFlags are those of the commands that do runs.
 type runFlags struct {
-	out, work, binary, previous string
+	out, dir, work, binary, previous string
 	quiet                       bool
 }
 
 func (f *runFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.out, "out", "runs", "directory that gets a directory for each run")
+	cmd.Flags().StringVar(&f.dir, "dir", "", "directory for the one run, instead of one below --out")
 	cmd.Flags().StringVar(&f.work, "work", "", "directory for the nodes' data, on a real disk (default below --out)")
 	cmd.Flags().StringVar(&f.binary, "binary", "", "the conclave to run (default: built from this source)")
 	cmd.Flags().StringVar(&f.previous, "previous", "", "the conclave before it, for upgrades (default: built from the commit before)")
@@ -89,6 +90,9 @@ func doAll(ctx context.Context, specs []spec.Spec, flags runFlags) error {
 	found := false
 	for _, s := range specs {
 		dir := filepath.Join(flags.out, fmt.Sprintf("%s-%d-%s", name(s), s.Seed, time.Now().UTC().Format("0102T150405")))
+		if flags.dir != "" {
+			dir = flags.dir
+		}
 		result, err := do(ctx, s, dir, flags, nil)
 		if err != nil {
 			return err

@@ -70,16 +70,10 @@ type Spread struct {
 	Max   time.Duration `yaml:"max"`
 }
 
-// SpreadOf sorts times and says how they are spread.
-func SpreadOf(times []time.Duration) Spread {
-	if len(times) == 0 {
-		return Spread{}
-	}
-	times = slices.Clone(times)
-	slices.Sort(times)
-	at := func(q float64) time.Duration { return times[min(len(times)-1, int(q*float64(len(times))))] }
-	return Spread{Count: len(times), P50: at(0.5).Round(time.Millisecond), P99: at(0.99).Round(time.Millisecond),
-		Max: times[len(times)-1].Round(time.Millisecond)}
+// spread rounds what the checker measured.
+func spread(s check.Spread) Spread {
+	round := func(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
+	return Spread{Count: s.Count, P50: round(s.P50), P99: round(s.P99), Max: round(s.Max)}
 }
 
 // proofs is how many violations of a cell are told in the result.
@@ -115,6 +109,12 @@ func (r *Result) Judge(found check.Report, failed error) {
 	for _, w := range append([]history.Workload{history.Harness}, history.Workloads...) {
 		if cell := byWorkload[w]; w != history.Harness || cell.Violations+cell.Inconclusive > 0 {
 			r.Cells = append(r.Cells, *cell)
+		}
+	}
+	r.Outage, r.Recovery = spread(found.Outage.Leader), Spread{}
+	for _, f := range found.Outage.Faults {
+		if one := spread(f.Ended); one.P99 >= r.Recovery.P99 {
+			r.Recovery = one // of several faults that took turns, the slowest
 		}
 	}
 	if failed != nil {

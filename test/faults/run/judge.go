@@ -39,8 +39,6 @@ func Judge(dir string, result *report.Result, failed error) error {
 	}
 	found := check.Run(records, check.Options{})
 	result.Judge(found, failed)
-	result.Recovery = report.SpreadOf(found.Outage.Recoveries())
-	result.Outage = report.SpreadOf(found.Outage.Outages())
 	return result.Write(filepath.Join(dir, ResultFile))
 }
 
