@@ -127,4 +127,3 @@ func (s *search) run(ctx context.Context, harness, binary string, plant planted.
 	}
 	return nil, nil
 }
-

@@ -18,7 +18,7 @@ import (
 // runFlags are those of the commands that do runs.
 type runFlags struct {
 	out, dir, work, binary, previous string
-	quiet                       bool
+	quiet                            bool
 }
 
 func (f *runFlags) register(cmd *cobra.Command) {

@@ -169,6 +169,9 @@ func (r *run) rig() rig.Config {
 		cfg.DiskBytes = max(cfg.DiskBytes, f.DiskBytes)
 		cfg.Flags = append(cfg.Flags, f.Flags...)
 	}
+	if cfg.Disks && cfg.DiskBytes == 0 {
+		cfg.DiskBytes = 384 << 20
+	}
 	cfg.Flags = append(cfg.Flags, r.spec.Flags...)
 	return cfg
 }
