@@ -122,7 +122,9 @@ func (c *client) changed(r *history.Record, err error) {
 	c.told(r)
 	switch r.Outcome {
 	case history.OK:
-		raise(&c.load.lastWrite, int64(r.Return))
+		if c.namespace == "default" && c.workload != history.Namespaces {
+			raise(&c.load.lastWrite, int64(r.Return))
+		}
 	case history.Unknown:
 		c.number = c.load.numbers.Add(1)
 	}

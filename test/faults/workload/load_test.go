@@ -3,6 +3,7 @@ package workload
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -79,5 +80,47 @@ func TestLoad(t *testing.T) {
 			t.Errorf("nothing was wrong, and an outcome is unknown: %+v", r)
 			break
 		}
+	}
+}
+
+// Connections break all the time, and the node is restarted.
+func TestLoadOverFaults(t *testing.T) {
+	dir := t.TempDir()
+	start := func() *embed.Node {
+		node, err := embed.Start(t.Context(), embed.Config{Dir: dir, EtcdURL: "http://127.0.0.1:0"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return node
+	}
+	native, etcd := newProxy(t), newProxy(t)
+	lead := func(node *embed.Node) {
+		native.pass(t, node.Endpoints()[0])
+		etcd.pass(t, node.EtcdEndpoints()[0])
+	}
+	node := start()
+	lead(node)
+	records := record(t, Config{Endpoints: []string{native.url()}, EtcdEndpoints: []string{etcd.url()}, Seed: 2},
+		func(*Load) {
+			for range 8 {
+				after(250 * time.Millisecond)
+				native.cut()
+				etcd.cut()
+			}
+			if err := node.Stop(); err != nil {
+				t.Error(err)
+			}
+			node = start()
+			lead(node)
+			after(2 * time.Second)
+		})
+	if err := node.Stop(); err != nil {
+		t.Error(err)
+	}
+	validate(t, records)
+	survey(t, records)
+	unknown := slices.ContainsFunc(records, func(r history.Record) bool { return r.Outcome == history.Unknown })
+	if !unknown {
+		t.Error("all outcomes are known, so nothing was broken")
 	}
 }
