@@ -163,7 +163,9 @@ func (c *client) settle(r *history.Record, outcome history.Outcome, reason strin
 	c.told(r)
 	switch r.Outcome {
 	case history.OK:
-		raise(&c.load.lastWrite, int64(r.Return))
+		if c.namespace == "default" && c.workload != history.Namespaces {
+			raise(&c.load.lastWrite, int64(r.Return))
+		}
 	case history.Unknown:
 		c.number = c.load.numbers.Add(1)
 	}

@@ -16,7 +16,8 @@ import (
 // Config says what to load, and how.
 type Config struct {
 	// Endpoints are the client URLs of all nodes, EtcdEndpoints those of their
-	// ports for etcd's clients. Without the latter there are no etcd clients.
+	// ports for etcd's clients, in the same order. Without the latter there are no
+	// etcd clients.
 	Endpoints, EtcdEndpoints []string
 	// History gets the records. It stays open.
 	History *history.Writer
@@ -68,6 +69,9 @@ type Load struct {
 func Start(ctx context.Context, cfg Config) (*Load, error) {
 	if len(cfg.Endpoints) == 0 || cfg.History == nil {
 		return nil, errors.New("workload: endpoints and a history are required")
+	}
+	if n := len(cfg.EtcdEndpoints); n != 0 && n != len(cfg.Endpoints) {
+		return nil, errors.New("workload: each node has an endpoint for etcd's clients, or none has")
 	}
 	if cfg.Rate <= 0 {
 		cfg.Rate = 1
@@ -134,12 +138,12 @@ func (l *Load) Close() {
 	})
 }
 
-// LastWrite is when the newest acknowledged write was acknowledged, since the run
-// began; 0 when there was none.
+// LastWrite is when the newest acknowledged change of namespace "default" was
+// acknowledged, since the run began; 0 when there was none.
 func (l *Load) LastWrite() time.Duration { return time.Duration(l.lastWrite.Load()) }
 
-// value is text that nothing else writes in this run.
-func (l *Load) value() string { return strconv.FormatInt(l.unique(), 36) }
+// value is text that nothing else writes in this run. No list looks like it.
+func (l *Load) value() string { return "v" + strconv.FormatInt(l.unique(), 36) }
 
 // unique is a number that is given once in a run, from 1 on.
 func (l *Load) unique() int64 { return l.values.Add(1) }

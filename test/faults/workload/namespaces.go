@@ -48,17 +48,35 @@ func (o *namespaceOwner) run() {
 	for o.next() {
 		o.times++
 		space := o.name() + "#" + strconv.Itoa(o.times)
-		if o.insist(history.Created, space) {
-			o.use(space)
-			if o.insist(history.Dropped, space) {
-				o.lookAfter(space)
-			}
-		}
-		if o.unknown {
+		if !o.live(space) && o.load.stopping.Err() == nil {
 			o.load.pool.forget(o.name())
 			o.names, o.times, o.unknown = o.names+1, 0, false
 		}
 	}
+}
+
+// live is the life of a namespace. It is false when the name cannot be used again.
+func (o *namespaceOwner) live(space string) bool {
+	if !o.insist(history.Created, space) {
+		return false
+	}
+	log := o.load.truth(space, 1)
+	o.use(space)
+	o.complete(space, log)
+	if !o.insist(history.Dropped, space) {
+		return false
+	}
+	o.lookAfter(space)
+	// Else it might go on in the next namespace of that name.
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-log.ended:
+	case <-timer.C:
+		return false
+	case <-o.load.life.Done():
+	}
+	return !o.unknown
 }
 
 // insist creates or deletes, and asks again while the outcome is not known. It
@@ -83,7 +101,7 @@ func (o *namespaceOwner) insist(kind history.Kind, space string) bool {
 			return true
 		case r.Outcome == history.Refused && !undecided[r.Reason]:
 			return false
-		case kind == history.Created && o.load.stopping.Err() != nil:
+		case o.load.stopping.Err() != nil:
 			return false
 		}
 		if wait := newPace(1); !wait.wait(o.load.life, o.pause()) {
@@ -99,11 +117,9 @@ func (o *namespaceOwner) noteUnknown(r *history.Record) {
 	o.unknown = o.unknown || r.Outcome == history.Unknown
 }
 
-// use reads, finding nothing, then writes and reads through all nodes for a while,
-// and waits until the log has everything.
+// use reads, finding nothing, then writes and reads through all nodes for a while.
 func (o *namespaceOwner) use(space string) {
 	l := o.load
-	log := l.truth(space, 1)
 	until, cancel := context.WithTimeout(l.stopping, time.Second+time.Duration(o.rand.Int64N(int64(3*time.Second))))
 	defer cancel()
 	var users sync.WaitGroup
@@ -121,7 +137,6 @@ func (o *namespaceOwner) use(space string) {
 		})
 	}
 	users.Wait()
-	o.complete(space, log)
 }
 
 // complete waits for the log, for so long as that may take with faults.

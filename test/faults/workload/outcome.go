@@ -39,12 +39,12 @@ func judge(err error) (history.Outcome, string) {
 	if err == nil {
 		return history.OK, ""
 	}
-	if errors.Is(err, conclave.ErrOutcomeUnknown) {
-		return history.Unknown, "OUTCOME_UNKNOWN"
-	}
 	if e, ok := errors.AsType[*conclave.Error](err); ok {
 		switch e.Reason {
 		case "INTERNAL", "CLOSED", "UNIMPLEMENTED":
+			return history.Unknown, string(e.Reason)
+		}
+		if errors.Is(err, conclave.ErrOutcomeUnknown) {
 			return history.Unknown, string(e.Reason)
 		}
 		return history.Refused, string(e.Reason)

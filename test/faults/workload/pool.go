@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -105,7 +104,6 @@ func (p *pool) etcdClient(where lane) (*clientv3.Client, error) {
 		DialKeepAliveTime: 10 * time.Second, DialKeepAliveTimeout: 2 * time.Second}
 	if p.cfg.Dial != nil {
 		cfg.DialOptions = append(cfg.DialOptions, grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) {
-			_, addr, _ = strings.Cut(addr, "://")
 			return p.cfg.Dial(ctx, "tcp", addr)
 		}))
 	}

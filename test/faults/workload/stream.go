@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -62,6 +63,7 @@ func (s *stream) closed(err error) {
 	r := history.Record{Reason: "CANCELED", Revision: s.forgot}
 	if s.ctx.Err() == nil {
 		_, r.Reason = judge(err)
+		r.Reason = cmp.Or(r.Reason, "ENDED")
 	}
 	if e, ok := errors.AsType[*conclave.Error](err); ok && r.Reason == "COMPACTED" {
 		r.Revision = int64(e.Revision)

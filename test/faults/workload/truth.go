@@ -53,7 +53,7 @@ func (t *truth) run() {
 		err := t.follow(t.client.sdk.Watch(t.ctx, "", conclave.WithPrefix(), conclave.WithPrevious(),
 			conclave.FromRevision(conclave.Revision(t.last.Load()+1)), conclave.WithProgress(100*time.Millisecond)))
 		t.closed(err)
-		if errors.Is(err, conclave.ErrNamespaceNotFound) {
+		if errors.Is(err, conclave.ErrNamespaceNotFound) || errors.Is(err, conclave.ErrClosed) {
 			return
 		}
 	}

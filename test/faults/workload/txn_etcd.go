@@ -13,8 +13,9 @@ import (
 // transaction.
 func (c *client) askEtcd(ctx context.Context, r *history.Record) error {
 	if len(r.Then) == 1 && len(r.If)+len(r.Else) == 0 {
-		r.Succeeded = true
-		return c.askEtcdOne(ctx, r, &r.Then[0])
+		err := c.askEtcdOne(ctx, r, &r.Then[0])
+		r.Succeeded = err == nil
+		return err
 	}
 	res, err := c.etcd.Txn(ctx).If(comparesOf(r.If)...).Then(etcdOpsOf(r.Then)...).Else(etcdOpsOf(r.Else)...).Commit()
 	if err != nil {

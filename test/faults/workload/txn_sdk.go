@@ -12,8 +12,9 @@ import (
 // transaction.
 func (c *client) askSDK(ctx context.Context, r *history.Record) error {
 	if len(r.Then) == 1 && len(r.If)+len(r.Else) == 0 {
-		r.Succeeded = true
-		return c.askOne(ctx, r, &r.Then[0])
+		err := c.askOne(ctx, r, &r.Then[0])
+		r.Succeeded = err == nil
+		return err
 	}
 	t := c.sdk.Txn().If(conditionsOf(r.If)...).Then(opsOf(r.Then)...).Else(opsOf(r.Else)...)
 	res, err := t.Commit(ctx)
