@@ -15,4 +15,6 @@ var starts = map[history.Workload]func(l *Load) finish{
 	history.Mutexes:     mutexes,
 	history.Guarded:     guarded,
 	history.Elections:   elections,
+	history.Queues:      queues,
+	history.Registry:    registry,
 }
