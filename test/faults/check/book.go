@@ -1,6 +1,8 @@
 package check
 
 import (
+	"time"
+
 	"github.com/conclavehq/conclave/test/faults/history"
 )
 
@@ -10,7 +12,8 @@ type book struct {
 	records []history.Record
 	opt     Options
 
-	spaces   []*space // by first appearance
+	last     time.Duration // when the history ends
+	spaces   []*space      // by first appearance
 	watchers []*watcher
 }
 
@@ -22,7 +25,7 @@ type space struct {
 	refused  []int
 	truth    []*watcher // the log, each time that it was opened; none: nobody kept it
 	dropped  bool       // or perhaps
-	revoked  map[int64]bool
+	compacts []int      // requests
 	log      *chronicle // of truth, see book.chronicle
 	takesKVs bool       // only keys take revisions here: the log has no gaps
 }
@@ -42,7 +45,7 @@ func open(records []history.Record, opt Options) *book {
 	at := func(name string) *space {
 		s := spaces[name]
 		if s == nil {
-			s = &space{name: name, revoked: make(map[int64]bool), takesKVs: true}
+			s = &space{name: name, takesKVs: true}
 			spaces[name] = s
 			b.spaces = append(b.spaces, s)
 		}
@@ -51,6 +54,7 @@ func open(records []history.Record, opt Options) *book {
 	watchers := make(map[int32]*watcher)
 	for i := range records {
 		r := &records[i]
+		b.last = max(b.last, r.Return)
 		switch r.Kind {
 		case history.Created:
 		case history.Dropped:
@@ -79,9 +83,10 @@ func (s *space) add(i int, r *history.Record) {
 		}
 		s.takesKVs = s.takesKVs && r.Kind != history.GuardedWrite && !leased(r)
 	case history.LeaseRevoked:
-		s.revoked[r.Lease] = s.revoked[r.Lease] || r.Outcome != history.Refused
 		s.takesKVs = false
-	case history.List, history.WatchOpened, history.WatchEvent, history.WatchProgress, history.WatchEnded, history.Compacted:
+	case history.Compacted:
+		s.compacts = append(s.compacts, i)
+	case history.List, history.WatchOpened, history.WatchEvent, history.WatchProgress, history.WatchEnded:
 	default:
 		s.takesKVs = false
 	}

@@ -84,6 +84,14 @@ var checkers = []checker{
 	{"linear", checkLinear},
 	{"watch", checkWatches},
 	{"token", checkTokens},
+	{"lease", checkLeases},
+	{"election", checkElections},
+	{"queue", checkQueues},
+	{"counter", checkCounters},
+	{"registry", checkRegistry},
+	{"namespaces", checkNamespaces},
+	{"compactions", checkCompactions},
+	{"hashes", checkHashes},
 	{"complaint", checkComplaints},
 }
 
@@ -100,9 +108,11 @@ func Run(records []history.Record, opt Options) Report {
 	return report
 }
 
-// Reasons that checkers have to know.
+// Reasons that checkers have to know, as the service gives them.
 const (
-	Compacted  = "COMPACTED"
-	Future     = "FUTURE_REVISION"
-	StaleToken = "STALE_TOKEN"
+	Compacted         = "COMPACTED"
+	Future            = "FUTURE_REVISION"
+	GuardFailed       = "GUARD_FAILED"
+	LeaseNotFound     = "LEASE_NOT_FOUND"
+	NamespaceNotFound = "NAMESPACE_NOT_FOUND"
 )

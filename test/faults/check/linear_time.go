@@ -1,20 +1,8 @@
 package check
 
 import (
-	"cmp"
-	"slices"
-	"time"
-
 	"github.com/conclavehq/conclave/test/faults/history"
 )
-
-// stamp is a revision that somebody knew at a time.
-type stamp struct {
-	at       time.Duration
-	revision int64
-	record   int
-	above    bool // a write: its revision is its own
-}
 
 // realTime demands that nobody is answered from before what others already knew
 // when it called.
@@ -37,19 +25,7 @@ func (l *linear) realTime() {
 			calls = append(calls, stamp{at: l.book.records[w].Call, revision: entry.revision, record: w, above: true})
 		}
 	}
-	inTime := func(a, b stamp) int { return cmp.Compare(a.at, b.at) }
-	slices.SortFunc(calls, inTime)
-	slices.SortFunc(known, inTime)
-	var newest stamp
-	for _, c := range calls {
-		for len(known) > 0 && known[0].at < c.at {
-			if known[0].revision > newest.revision {
-				newest = known[0]
-			}
-			known = known[1:]
-		}
-		if c.revision < newest.revision || c.above && c.revision == newest.revision {
-			l.violation([]int{c.record, newest.record}, "answered at revision %d, although %d was known before it was called", c.revision, newest.revision)
-		}
-	}
+	follow(calls, known, func(c, newest stamp) {
+		l.violation([]int{c.record, newest.record}, "answered at revision %d, although %d was known before it was called", c.revision, newest.revision)
+	})
 }

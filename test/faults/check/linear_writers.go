@@ -1,6 +1,8 @@
 package check
 
 import (
+	"strings"
+
 	"github.com/conclavehq/conclave/test/faults/history"
 )
 
@@ -13,6 +15,12 @@ func hasPut(events []history.Event) bool {
 	return false
 }
 
+// line begins the names of etcd's locks and elections. What their packages do to
+// keys under a lease is not in the history, only that it was acquired or won.
+const line = "line/"
+
+func inLine(kv history.KV) bool { return strings.HasPrefix(kv.Key, line) && kv.Lease != 0 }
+
 // attribute finds who wrote what no acknowledged write claims, by the values,
 // which are unique. Only the values of such entries are kept in memory.
 func (l *linear) attribute() {
@@ -22,7 +30,7 @@ func (l *linear) attribute() {
 			continue
 		}
 		for i := range l.log.entries[e].events {
-			if event := &l.log.entries[e].events[i]; !event.Delete {
+			if event := &l.log.entries[e].events[i]; !event.Delete && !inLine(event.KV) {
 				orphans[event.KV.Value] = e
 			}
 		}
@@ -59,7 +67,7 @@ func (l *linear) attribute() {
 		}
 	}
 	for e := range l.log.entries {
-		if entry := &l.log.entries[e]; entry.writer < 0 && !blamed[e] && hasPut(entry.events) {
+		if entry := &l.log.entries[e]; entry.writer < 0 && !blamed[e] && hasPut(entry.events) && !inLine(entry.events[0].KV) {
 			l.violation([]int{entry.record}, "nobody wrote what is in the log at %d", entry.revision)
 		}
 	}
@@ -95,7 +103,7 @@ func (l *linear) entriesOf(orphans map[string]int, i int) []int {
 // unsigned judges an entry that only deletes and that no acknowledged write
 // claims: it is one of those whose outcome is unknown, or the end of a lease.
 func (l *linear) unsigned(state *store, e *entry) {
-	if l.leaseEnded(state, e) {
+	if kv, _ := state.keys.Get(e.events[0].KV.Key); inLine(kv) || l.leaseEnded(state, e) {
 		return
 	}
 	told := l.book.records[e.record].Return

@@ -123,7 +123,7 @@ func (b *book) silences() *silences {
 		}
 	}
 	slices.Sort(returns)
-	returns = append(returns, max(last(returns), b.end()))
+	returns = append(returns, b.last)
 	s := new(silences)
 	var before, sum time.Duration
 	for _, at := range returns {
@@ -134,22 +134,6 @@ func (b *book) silences() *silences {
 		before = at
 	}
 	return s
-}
-
-func last(times []time.Duration) time.Duration {
-	if len(times) == 0 {
-		return 0
-	}
-	return times[len(times)-1]
-}
-
-// end is when the history ends.
-func (b *book) end() time.Duration {
-	var end time.Duration
-	for i := range b.records {
-		end = max(end, b.records[i].Return)
-	}
-	return end
 }
 
 // before is how long it was silent before a moment.

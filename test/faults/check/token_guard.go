@@ -53,7 +53,7 @@ func (g *grants) guard(b *book, t *tally, happened map[int]int64) {
 			if at := happened[i]; at > 0 {
 				g.taken(b, t, i, at)
 			}
-		case r.Outcome == history.Refused && r.Reason == StaleToken:
+		case r.Outcome == history.Refused && r.Reason == GuardFailed:
 			t.checked(i)
 			if h != nil && h.lost < 0 && h.released >= 0 && b.records[h.granted].Return < r.Call &&
 				b.records[h.released].Outcome == history.OK && b.records[h.released].Call > r.Return {
@@ -63,8 +63,9 @@ func (g *grants) guard(b *book, t *tally, happened map[int]int64) {
 	}
 }
 
-// taken judges a guarded write that happened at a revision: tokens are revisions
-// too, so an older token at a later revision than a newer grant is stale. Tokens
+// taken judges a guarded write that happened at a revision: tokens are revisions of
+// the grant, so an older one at a later revision than a newer grant is stale. (Those
+// of etcd's locks are revisions of the request, and tell nothing by that.) Tokens
 // grow (see grow), so the next one is enough to look at.
 func (g *grants) taken(b *book, t *tally, i int, revision int64) {
 	r := &b.records[i]
@@ -73,7 +74,7 @@ func (g *grants) taken(b *book, t *tally, i int, revision int64) {
 		return
 	}
 	h := g.list[next]
-	if h.token < revision || b.records[h.granted].Return < r.Call && r.Outcome == history.OK {
+	if r.Via == history.SDK && h.token < revision || b.records[h.granted].Return < r.Call && r.Outcome == history.OK {
 		t.violation([]int{i, h.granted}, "a write guarded by the token %d was taken at %d, after %d had been granted", r.Token, revision, h.token)
 	}
 }

@@ -27,17 +27,6 @@ import (
 // "now" began: for it, 3 holds from the first thing that it was told. What is not
 // told to one that is still open at the end may be late or lost: undecided.
 func checkWatches(b *book, t *tally) {
-	compacted := make(map[*space][]int)
-	spaces := make(map[string]*space)
-	for _, s := range b.spaces {
-		spaces[s.name] = s
-	}
-	for i := range b.records {
-		if r := &b.records[i]; r.Kind == history.Compacted && r.Outcome != history.Refused {
-			s := spaces[r.Namespace]
-			compacted[s] = append(compacted[s], i)
-		}
-	}
 	for _, w := range b.watchers {
 		switch {
 		case w.opened < 0:
@@ -45,7 +34,7 @@ func checkWatches(b *book, t *tally) {
 		case b.chronicle(w.space) == nil:
 			t.undecided([]int{w.opened}, "nobody kept the log of namespace %q", w.space.name)
 		default:
-			v := &viewer{book: b, tally: t, watcher: w, log: b.chronicle(w.space), compacted: compacted[w.space],
+			v := &viewer{book: b, tally: t, watcher: w, log: b.chronicle(w.space),
 				asked: &b.records[w.opened]}
 			v.check()
 		}
@@ -70,10 +59,9 @@ func dense(log *chronicle, t *tally) {
 type viewer struct {
 	*book
 	*tally
-	watcher   *watcher
-	asked     *history.Record
-	log       *chronicle
-	compacted []int // requests to compact its namespace
+	watcher *watcher
+	asked   *history.Record
+	log     *chronicle
 
 	told    int64 // the newest revision of an event or of progress
 	settled int64 // the newest progress
@@ -240,9 +228,9 @@ func (v *viewer) previous(proof []int, at, e int, told *history.Event) {
 
 // gone tells whether a revision may have been compacted when a record was made.
 func (v *viewer) gone(revision int64, i int) bool {
-	return slices.ContainsFunc(v.compacted, func(c int) bool {
+	return slices.ContainsFunc(v.watcher.space.compacts, func(c int) bool {
 		request := &v.book.records[c]
-		return request.Revision >= revision && request.Call <= v.book.records[i].Return
+		return request.Outcome != history.Refused && request.Revision >= revision && request.Call <= v.book.records[i].Return
 	})
 }
 
