@@ -140,13 +140,13 @@ var bans = []ban{
 	},
 	{
 		in:     everywhere,
-		except: []string{"rpc/etcd/...", "internal/server/...", "internal/etcdsource/...", "benchmarks/..."},
+		except: []string{"rpc/etcd/...", "internal/server/...", "internal/etcdsource/...", "benchmarks/...", "test/faults/..."},
 		not:    grpc,
 		why:    "grpc-go and etcd's messages are there for the etcd surface alone, and for internal/etcdsource, which reads an etcd that is to be imported",
 	},
 	{
 		in:     everywhere,
-		except: []string{"conclavetest/...", "internal/testcluster/...", "internal/linear/...", "benchmarks/...", "test/compat/..."},
+		except: []string{"conclavetest/...", "internal/testcluster/...", "internal/linear/...", "benchmarks/...", "test/compat/...", "test/faults/..."},
 		not:    testOnly,
 		why:    "test libraries stay out of the binary",
 	},
