@@ -16,10 +16,6 @@ import (
 
 // The tests named TestRegression… are those of docs/regressions.md.
 
-func compact(revision int64) *logv1.Command {
-	return &logv1.Command{NamespaceId: 1, Body: &logv1.Command_Compact{Compact: &logv1.Compact{Revision: revision}}}
-}
-
 func deleteKey(key, end string) *logv1.Command {
 	return &logv1.Command{NamespaceId: 1, Body: &logv1.Command_DeleteRange{DeleteRange: &logv1.DeleteRange{
 		Key: []byte(key), RangeEnd: []byte(end),
@@ -67,16 +63,16 @@ func crashes(t *testing.T, more func(i int, r *replica) []*logv1.Command) {
 	first := claim(1, 1, 0)
 	r.update(first)
 	log := []dbsm.Entry{first}
-	for i := range 300 {
+	for i := range 240 {
 		next := batch(r.Applied()+1, 1, 0, more(i, r)...)
 		r.update(next)
 		log = append(log, next)
-		if i%90 == 60 {
+		if i%90 == 80 {
 			if err := r.Sync(); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if i%25 != 24 {
+		if i%60 != 49 {
 			continue
 		}
 		killed := open(t, copied(t, r))
@@ -261,7 +257,7 @@ func TestRegressionEtcd20221WatchFromTheFuture(t *testing.T) {
 // Dragonboat #369, #156 and #410: a state machine that comes back with an older index
 // than the snapshot recorded is skipped over in silence, or never starts again. What
 // keeps it from happening is that Sync makes durable all that was applied, every time,
-// and that Open returns exactly that. TestCrashKeepsAPrefix of the store is the same
+// and that Open returns exactly that. TestRegressionDragonboatSyncIsDurable of the store is the same
 // over a power cut.
 func TestRegressionDragonboatOpenIsNotBehindSync(t *testing.T) {
 	r := open(t, t.TempDir())
