@@ -59,7 +59,6 @@ func told(t *testing.T, w *feed.Watcher, n int) (events []string) {
 func crashes(t *testing.T, more func(i int, r *replica) []*logv1.Command) {
 	t.Helper()
 	r := open(t, t.TempDir())
-	r.config.SyncEvery = 64
 	first := claim(1, 1, 0)
 	r.update(first)
 	log := []dbsm.Entry{first}
@@ -67,12 +66,12 @@ func crashes(t *testing.T, more func(i int, r *replica) []*logv1.Command) {
 		next := batch(r.Applied()+1, 1, 0, more(i, r)...)
 		r.update(next)
 		log = append(log, next)
-		if i%90 == 80 {
+		if i == 20 {
 			if err := r.Sync(); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if i%60 != 49 {
+		if i%64 != 50 {
 			continue
 		}
 		killed := open(t, copied(t, r))

@@ -12,20 +12,13 @@ import (
 // lateBy is how long after Sync has returned the file is synced in mutant_01.
 const lateBy = time.Second
 
-// durableFor is how long the control without fsync syncs after the start of the
-// process: a node whose very beginning is lost refuses to start, and then nothing
-// is lost in silence.
-const durableFor = 5 * time.Second
+// durableSyncs is how often a process syncs its log in the control without fsync: a
+// node whose very beginning is lost refuses to start, and then nothing is lost in
+// silence.
+const durableSyncs = 200
 
-// began is when durable was asked first, in nanoseconds of Unix time.
-var began atomic.Int64
-
-// durable tells whether that was a short while ago.
-func durable() bool {
-	now := time.Now().UnixNano()
-	began.CompareAndSwap(0, now)
-	return now-began.Load() < durableFor.Nanoseconds()
-}
+// synced counts that.
+var synced atomic.Int64
 
 // ReuseForWrite implements vfs.FS.
 func (f fileSystem) ReuseForWrite(old, name string) (vfs.File, error) {
@@ -56,7 +49,7 @@ type lateFile struct {
 // Sync implements vfs.File, badly.
 func (f *lateFile) Sync() error {
 	if planted.Bug == planted.NoSync {
-		if durable() {
+		if synced.Add(1) <= durableSyncs {
 			return f.File.Sync()
 		}
 		return nil

@@ -40,7 +40,7 @@ func TestRegressionEtcd14370WriteOfTheLogIsSynced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range uint64(20) {
+	for i := range uint64(300) {
 		before := synced
 		if err := db.Set(key(i), []byte("v"), pebble.Sync); err != nil {
 			t.Fatal(err)

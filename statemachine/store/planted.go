@@ -2,24 +2,16 @@ package store
 
 import (
 	"sync/atomic"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// durableFor is how long the control without fsync syncs after the start of the
-// process, so that a node has a beginning to come back to.
-const durableFor = 5 * time.Second
+// durableFiles is how many files of a process are synced in the control without
+// fsync, so that a node has a beginning to come back to.
+const durableFiles = 32
 
-// began is when durable was asked first, in nanoseconds of Unix time.
-var began atomic.Int64
-
-// durable tells whether that was a short while ago.
-func durable() bool {
-	now := time.Now().UnixNano()
-	began.CompareAndSwap(0, now)
-	return now-began.Load() < durableFor.Nanoseconds()
-}
+// made counts the files.
+var made atomic.Int64
 
 // unsynced is the control mutant_nosync (Pebble's NoSync, and databases that are run
 // with fsync off): nothing is synced, and a power cut takes what was acknowledged.
@@ -38,7 +30,7 @@ func (u unsynced) OpenDir(name string) (vfs.File, error) {
 }
 
 func unsyncedIf(file vfs.File, err error) (vfs.File, error) {
-	if err != nil || durable() {
+	if err != nil || made.Add(1) <= durableFiles {
 		return file, err
 	}
 	return unsyncedFile{file}, nil
