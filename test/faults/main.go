@@ -6,6 +6,7 @@
 //	go run ./test/faults check runs/F01-42             judge old runs again
 //	go run ./test/faults replay runs/F01-42            the same schedule once more
 //	go run ./test/faults grid runs/* > SCORECARD.md    all of them in a table
+//	go run ./test/faults show runs/F01-42 'orders/7'   what clients saw
 //	go run ./test/faults planted                       are planted bugs found?
 //	go run ./test/faults list                          faults and workloads
 package main
@@ -47,6 +48,6 @@ func root() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	cmd.AddCommand(runCommand(), checkCommand(), replayCommand(), gridCommand(), plantedCommand(), listCommand())
+	cmd.AddCommand(runCommand(), checkCommand(), replayCommand(), gridCommand(), showCommand(), plantedCommand(), listCommand())
 	return cmd
 }

@@ -33,22 +33,25 @@ func (f *runFlags) register(cmd *cobra.Command) {
 func runCommand() *cobra.Command {
 	var flags runFlags
 	var s spec.Spec
-	var file string
+	var files []string
 	var each bool
+	var least totals
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Do a run, or one for each of several faults",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			specs, err := specsOf(s, file, each)
+			specs, err := specsOf(s, files, each)
 			if err != nil {
 				return err
 			}
-			return doAll(cmd.Context(), specs, flags)
+			return doAll(cmd.Context(), specs, flags, least)
 		},
 	}
 	flags.register(cmd)
-	cmd.Flags().StringVar(&file, "spec", "", "YAML file with the spec, instead of the flags below")
+	cmd.Flags().StringSliceVar(&files, "spec", nil, "YAML files with a spec each, instead of the flags below")
+	cmd.Flags().Int64Var(&least.operations, "at-least-operations", 0, "fail unless all runs together checked so many")
+	cmd.Flags().IntVar(&least.injections, "at-least-injections", 0, "fail unless all runs together had so many")
 	cmd.Flags().StringVar(&s.Fault, "fault", "all", "ids, names or families of faults, with commas; all; none")
 	cmd.Flags().BoolVar(&each, "each", false, "one run for each fault, not one in which they take turns")
 	cmd.Flags().Uint64Var(&s.Seed, "seed", uint64(time.Now().Unix()), "decides the schedule, the targets and what clients do")
@@ -63,17 +66,23 @@ func runCommand() *cobra.Command {
 }
 
 // specsOf are the runs that the flags ask for.
-func specsOf(s spec.Spec, file string, each bool) ([]spec.Spec, error) {
-	if file != "" {
+func specsOf(s spec.Spec, files []string, each bool) ([]spec.Spec, error) {
+	var specs []spec.Spec
+	for _, file := range files {
 		s, err := spec.Read(file)
-		return []spec.Spec{s}, err
+		if err != nil {
+			return nil, err
+		}
+		specs = append(specs, s)
+	}
+	if len(specs) > 0 {
+		return specs, nil
 	}
 	s, err := s.Complete()
 	if err != nil || !each {
 		return []spec.Spec{s}, err
 	}
 	faults, err := s.Faults()
-	var specs []spec.Spec
 	for _, f := range faults {
 		one := s
 		one.Fault = f.ID
@@ -82,12 +91,19 @@ func specsOf(s spec.Spec, file string, each bool) ([]spec.Spec, error) {
 	return specs, err
 }
 
+// totals are what all runs did together.
+type totals struct {
+	operations int64
+	injections int
+}
+
 // doAll does runs one after the other and tells each.
-func doAll(ctx context.Context, specs []spec.Spec, flags runFlags) error {
+func doAll(ctx context.Context, specs []spec.Spec, flags runFlags, least totals) error {
 	if err := flags.build(ctx, specs); err != nil {
 		return err
 	}
 	found := false
+	var done totals
 	for _, s := range specs {
 		dir := filepath.Join(flags.out, fmt.Sprintf("%s-%d-%s", name(s), s.Seed, time.Now().UTC().Format("0102T150405")))
 		if flags.dir != "" {
@@ -99,6 +115,14 @@ func doAll(ctx context.Context, specs []spec.Spec, flags runFlags) error {
 		}
 		tell(result, dir)
 		found = found || result.Verdict != report.Passed
+		done.operations, done.injections = done.operations+result.Operations(), done.injections+result.Injections
+	}
+	if len(specs) > 1 {
+		fmt.Printf("in all: %d runs, %d injections, %d operations checked\n", len(specs), done.injections, done.operations)
+	}
+	if done.operations < least.operations || done.injections < least.injections {
+		return fmt.Errorf("%d operations and %d injections prove too little: %d and %d are wanted",
+			done.operations, done.injections, least.operations, least.injections)
 	}
 	if found {
 		return errFound
