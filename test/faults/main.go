@@ -25,6 +25,7 @@ import (
 )
 
 func main() {
+	prefetch()
 	rig.Enter()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := root().ExecuteContext(ctx)
