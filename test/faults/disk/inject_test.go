@@ -38,8 +38,8 @@ func TestErrorsOfOneProcess(t *testing.T) {
 			if c.call == "write" {
 				// That file may have been written already; what it proves is that the
 				// pipe to this test, which is written to all the time, is not hit.
-				before := w.last
-				w.reaches(before + 10)
+				w.catchUp()
+				w.reaches(w.last + 10)
 				ok(t, in.Stop())
 				return
 			}
@@ -65,7 +65,7 @@ func TestDelay(t *testing.T) {
 	const by = 50 * time.Millisecond
 	in, err := d.Delay(w.cmd.Process.Pid, by)
 	ok(t, err)
-	w.reaches(w.last + 2) // may have been past its syncs
+	w.catchUp()
 	begin := time.Now()
 	w.reaches(w.last + 6)
 	slow := time.Since(begin)
@@ -76,7 +76,7 @@ func TestDelay(t *testing.T) {
 	if in.Hits() < 10 {
 		t.Errorf("%d calls were delayed", in.Hits())
 	}
-	w.reaches(w.last + 2)
+	w.catchUp()
 	begin = time.Now()
 	w.reaches(w.last + 6)
 	if fast := time.Since(begin); fast > slow {

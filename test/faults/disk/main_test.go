@@ -70,10 +70,20 @@ func content(i int) []byte { return []byte(strings.Repeat(fmt.Sprintf("%07d\n", 
 // writer is writeForEver in a process of its own.
 type writer struct {
 	t     *testing.T
+	dir   string
 	cmd   *exec.Cmd
 	lines *bufio.Scanner
 	// last is the number of the newest file that it said it had written.
 	last int
+}
+
+// catchUp waits for a file that was begun after the call: what the writer has said
+// before may still be in the pipe.
+func (w *writer) catchUp() {
+	w.t.Helper()
+	files, err := os.ReadDir(w.dir)
+	ok(w.t, err)
+	w.reaches(len(files) + 1)
 }
 
 func startWriter(t *testing.T, dir string, sync bool) *writer {
@@ -82,7 +92,7 @@ func startWriter(t *testing.T, dir string, sync bool) *writer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &writer{t: t, cmd: exec.Command(self), last: -1}
+	w := &writer{t: t, dir: dir, cmd: exec.Command(self), last: -1}
 	w.cmd.Env = append(os.Environ(), writerEnv+"="+dir)
 	if sync {
 		w.cmd.Env = append(w.cmd.Env, syncEnv+"=1")
@@ -125,7 +135,7 @@ func (w *writer) kill() {
 	_ = w.cmd.Wait()
 }
 
-// make makes a disk for a test.
+// makeDisk makes a disk for a test.
 func makeDisk(t *testing.T, bytes int64) *Disk {
 	t.Helper()
 	if err := Supported(); err != nil {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	conclave "github.com/conclavehq/conclave/sdk"
+	"github.com/conclavehq/conclave/test/faults/disk/damage"
 	"github.com/conclavehq/conclave/test/faults/single"
 )
 
@@ -68,6 +69,55 @@ func TestServerLosesWithoutSyncs(t *testing.T) {
 	t.Logf("%d acknowledged puts, %d lost; %d syncs were not done", len(acked), lost, in.Hits())
 	if lost == 0 {
 		t.Error("nothing was lost although nothing was synced: the fault has no teeth")
+	}
+}
+
+// The disk runs full under writes. Whatever the node does then, once there is room
+// again and it was restarted, it has all that it had acknowledged.
+//
+// Promise D1.
+func TestServerOnAFullDisk(t *testing.T) {
+	d := makeDisk(t, testBytes)
+	n := single.Prepare(t, filepath.Join(d.Path(), "data"))
+	n.Start()
+	w := startPuts(t, n.URL, 0)
+	w.reach(100)
+	ok(t, d.Fill())
+	select {
+	case <-n.Ended():
+		t.Logf("the node ended; %d puts were acknowledged", w.count())
+	case <-time.After(3 * time.Second):
+		t.Logf("the node goes on; %d puts were acknowledged", w.count())
+	}
+	ok(t, d.Free())
+	n.Kill()
+	acked := make(map[string]string)
+	w.stop(acked)
+	n.Start()
+	if lost := lostPuts(t, n.URL, acked); lost > 0 {
+		t.Errorf("%d of %d acknowledged puts were lost", lost, len(acked))
+	}
+}
+
+// A real data directory has files of each kind that the damages are for.
+func TestServerHasWhatCanBeDamaged(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	n := single.Prepare(t, dir)
+	// Tables are written when there is enough, and when a log is replayed at a start.
+	for round := range 3 {
+		n.Start()
+		w := startPuts(t, n.URL, round)
+		w.reach(500)
+		n.Kill()
+		w.stop(make(map[string]string))
+	}
+	for _, kind := range damage.Kinds() {
+		files, err := damage.Files(dir, kind)
+		ok(t, err)
+		t.Logf("%s: %d %v", kind, len(files), files)
+		if len(files) == 0 && kind != damage.Snapshot && kind != damage.StateTable {
+			t.Errorf("there is no %s", kind)
+		}
 	}
 }
 

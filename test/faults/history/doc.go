@@ -12,6 +12,14 @@
 //   - The outcome Unknown is for mutations only. The client that got it retires:
 //     its next record has another Client number, because its last call may still
 //     take effect at any time later. A read that failed has no record.
+//   - A refused call has what was asked in its record and the answer's part empty, but
+//     for Revision, which is that of the refusal (the first that is not compacted, or
+//     the current one), 0 = not told. A transaction whose compares failed is OK and
+//     not Succeeded.
+//   - Reasons are those of the service, also where etcd's client was told in other
+//     words. UNAVAILABLE is a client's word that no connection was there, NOT_SENT
+//     that the deadline passed before anything was sent. What etcd's API leaves open
+//     is Unknown.
 //   - A refusal is recorded with its Reason only where the service decided it
 //     (compare failed, held, stale token, compacted); an error that says that
 //     nothing was decided (unavailable, overloaded, deadline before it was sent)
@@ -21,33 +29,49 @@
 // # Records by workload
 //
 // Every record has Client, Workload, Kind, Call, Return, Outcome, Namespace; Via is
-// how it was asked (SDK or Etcd) and Node the address that was asked, or "".
+// how it was asked (SDK or Etcd) and Node the address that was asked, or "". Namespace
+// is "default" or, for a namespace that is created and deleted in the run, NAME#N: N
+// counts how often it was created. Revisions begin anew with each.
 //
 // Registers (and every key and transaction in namespaces of any workload):
 //
 //	Txn            If, Then, Else, Succeeded, Revision (of the answer's header)
 //	               a single put, get, delete or compare-and-swap is a Txn with one
 //	               operation. Ops have their results in Found and Deleted. At > 0:
-//	               a read of that revision. Serializable: a local read, and Since
-//	               the revision it may not be older than.
+//	               a read of that revision, refused as COMPACTED or
+//	               FUTURE_REVISION, where Revision may not be told. Serializable:
+//	               a local read, and Since the revision it may not be older than;
+//	               it is refused as FUTURE_REVISION where the node is not as far.
+//	               Of Then and Else only the one that was done has results.
 //
 // Lists: Txn as above (what the server did), and one List record for the same call:
 //
-//	List           Micro: appends of unique elements and reads, in order
+//	List           Micro: appends of unique elements and reads, in order.
+//	               Revision as in the Txn. Outcome Refused with the reason
+//	               COMPARE_FAILED where that did not succeed. Only what is OK has
+//	               what was read; a read sees appends before it in the same call.
 //
 // Watches: Watcher is unique per stream of events as its user sees it, reconnects
 // of the SDK included.
 //
 //	WatchOpened    Watcher, Key, End (range), From (start revision, 0 = from now),
 //	               Filter, Previous, Revision (a revision that is surely not
-//	               later than what the watch begins after; 0 = not known)
+//	               later than what the watch begins after; 0 = not known). Call
+//	               is when it was asked for, Return when it was surely open.
 //	WatchEvent     Watcher, Revision, Events: all of one revision in one record
 //	WatchProgress  Watcher, Revision
 //	WatchEnded     Watcher, Reason, Revision (compacted at, when that is why)
 //
-// The watcher with the key "" and prefix of everything that runs from the first
-// revision to the end of the run is the log of a namespace: Truth is set on its
-// WatchOpened record.
+// A revision is recorded when a later one or progress proved that it is whole. What
+// was told of the newest one when a stream ended is not recorded. One that goes on
+// after its WatchEnded has another WatchOpened with the same Watcher, where From is
+// the last recorded revision (of an event or progress) + 1. Reason is CANCELED when
+// its user ended it.
+//
+// The watcher of all keys that runs from the first revision to the end of the run is
+// the log of a namespace: Truth is set on its WatchOpened records. Key and End are ""
+// there and nothing is left out. Those of namespaces that are deleted end with the
+// reason NAMESPACE_NOT_FOUND, perhaps before they have told the last writes.
 //
 // Leases:
 //
@@ -86,7 +110,8 @@
 //	ClaimLost      Key, Job, Token, Reason
 //	Drained        Key, Value, Job: found in the queue when the run had ended
 //
-// Counters: blind puts of one key, whose version counts them.
+// Counters: blind puts of one key, whose version counts them. Both have the fields of
+// the transaction, too: Then is the put, or the put and a read, or the read.
 //
 //	Incremented    Key, Version (of the answer, 0 = not told), Revision
 //	CounterRead    Key, Version, Revision
@@ -99,14 +124,20 @@
 //
 // Namespaces:
 //
-//	Created        Key (name)
-//	Dropped        Key
-//	Txn in the namespace, as above. NamespaceGone: a call said so.
+//	Created        Key (NAME#N); the Namespace of the record is "default"
+//	Dropped        Key, likewise. No call in the namespace was under way any more
+//	Txn            in the namespace, as above
+//	NamespaceGone  Key: a read in the namespace was told that there is none
+//
+// After an outcome that is not known a name is not used again, so that what arrives
+// late can do nothing in the next namespace of that name. Created is tried again then,
+// and refused as NAMESPACE_EXISTS if it had happened; Dropped as NAMESPACE_NOT_FOUND.
 //
 // Compactions:
 //
-//	Compacted      Revision (of the request), Namespace
-//	Txn with At    reads of old revisions; Reason "COMPACTED" or "FUTURE_REVISION"
+//	Compacted      Revision (of the request, also when it was refused: as COMPACTED
+//	               when more is compacted already)
+//	Txn with At    reads of old revisions, as above
 //
 // Of the harness itself (Workload 0):
 //

@@ -22,7 +22,7 @@
 // wall clock, such as the times of files; and timers on CLOCK_REALTIME, which Go
 // does not use either.
 //
-// Each reading of a clock costs a real system call after Attach, some 0.1 µs instead
+// Each reading of a clock costs a real system call after Attach, some 0.2 µs instead
 // of 0.03.
 //
 // The process is stopped (SIGSTOP) for the moment in which its code or the offset

@@ -10,6 +10,9 @@
 // Files of the Raft log end with room for more, which is zero. Nothing there can be
 // damaged, so places are drawn from the bytes up to the last one that is not zero.
 //
+// Pebble keeps some files that it does not use any more, such as the manifest before
+// the present one. They are found too, and their damage has no effect.
+//
 // The directory of a running process may be damaged as well, except by Copy,
 // Restore and Wipe: those are for when it is down.
 package damage

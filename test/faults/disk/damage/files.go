@@ -21,9 +21,7 @@ const (
 	RaftManifest Kind = "raft manifest"
 	// Snapshot is Dragonboat's record of a snapshot, or one that was received.
 	Snapshot Kind = "snapshot"
-	// StateLog is the log of a state machine's Pebble, which has no records.
-	StateLog Kind = "state log"
-	// StateTable is the state of a replica.
+	// StateTable is the state of a replica. (The log of its Pebble has no records.)
 	StateTable Kind = "state table"
 	// StateManifest names those tables, and says how far that got (WITNESS).
 	StateManifest Kind = "state manifest"
@@ -40,7 +38,6 @@ var patterns = map[Kind][]string{
 	RaftTable:     {"raft/*/*/logdb-*/*.sst"},
 	RaftManifest:  {"raft/*/*/logdb-*/MANIFEST-*", "raft/*/*/logdb-*/CURRENT"},
 	Snapshot:      {"raft/*/*/snapshot-part-*/*/*/*"},
-	StateLog:      {"sm/*/db-*/*.log"},
 	StateTable:    {"sm/*/db-*/*.sst"},
 	StateManifest: {"sm/*/db-*/MANIFEST-*", "sm/*/db-*/WITNESS"},
 	StatePointer:  {"sm/*/CURRENT", "sm/*.applied"},
