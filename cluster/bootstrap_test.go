@@ -12,7 +12,7 @@ import (
 
 // A machine that got another name, or a disk that moved to another machine, is
 // no obstacle.
-func TestHostnameChanged(t *testing.T) {
+func TestRegressionDragonboatHostnameChanged(t *testing.T) {
 	n := newRig(t, 1).nodes[0]
 	n.put("k", "v")
 	n.stop()
@@ -120,7 +120,7 @@ func TestAddressesChange(t *testing.T) {
 
 // A follower that was away while the log went on and was compacted gets the
 // state in a snapshot.
-func TestCatchUpBySnapshot(t *testing.T) {
+func TestRegressionDragonboatCatchUpBySnapshot(t *testing.T) {
 	r := newRig(t, 3, func(c *cluster.Config) { c.SnapshotEntries, c.CompactionOverhead = 20, 5 })
 	away := r.others(r.leader(r.nodes[0], shard))[0]
 	rest := r.others(away)

@@ -3,6 +3,8 @@ package cluster
 import (
 	"sync"
 	"time"
+
+	"github.com/conclavehq/conclave/internal/planted"
 )
 
 // logClock is a leader's log clock (promise T1): the clock that the log had
@@ -46,6 +48,13 @@ func (c *logClock) now() int64 {
 
 func (c *logClock) countLocked() {
 	now := time.Now()
+	if planted.Bug == planted.WallClockLeases {
+		// mutant_07 (etcd #12291): a lease lives by the wall clock, whose jumps end
+		// it early or keep it.
+		c.passed += now.Round(0).Sub(c.since.Round(0))
+		c.since = now
+		return
+	}
 	c.passed += min(now.Sub(c.since), maxClockStep)
 	c.since = now
 }

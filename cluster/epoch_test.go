@@ -14,7 +14,7 @@ import (
 // proposed is certainly not applied: its caller is served by the new leader
 // instead, though the command has no request id.
 // Promise T2
-func TestDeposedLeader(t *testing.T) {
+func TestRegressionEtcd15247DeposedLeader(t *testing.T) {
 	w := newNetwork()
 	r := newRig(t, 3, w.configure)
 	r.nodes[0].put("k", "before")

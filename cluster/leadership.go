@@ -6,6 +6,7 @@ import (
 
 	"github.com/lni/dragonboat/v4"
 
+	"github.com/conclavehq/conclave/internal/planted"
 	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
 )
 
@@ -45,6 +46,12 @@ func (s *shard) claim(ctx context.Context, term uint64, moved <-chan struct{}) b
 		}
 		result, err := claim.outcome(0)
 		if err == nil && result.GetClaimEpoch().GetEpoch() == term {
+			if planted.Bug == planted.ClockRestarts {
+				// mutant_08 (etcd #9395): time begins anew with each leader, so leases
+				// outlive their holders by as much as had passed.
+				s.clock.start(0)
+				return true
+			}
 			s.clock.start(result.GetClaimEpoch().GetClockMs())
 			return true
 		}

@@ -12,7 +12,7 @@ import (
 // to start and says what to do. Having done that, it joins as a new replica
 // and has everything.
 // Promise S2
-func TestLostDisk(t *testing.T) {
+func TestRegressionDragonboatInvalidCommitTo(t *testing.T) {
 	r := newRig(t, 3)
 	victim, rest := r.nodes[2], r.nodes[:2]
 	rest[0].put("k", "v1")
@@ -58,7 +58,7 @@ func TestLostDisk(t *testing.T) {
 
 // A process that still runs on data that was replaced is told so and stops.
 // Promise S2
-func TestReplacedWhileRunning(t *testing.T) {
+func TestRegressionDragonboatZombie(t *testing.T) {
 	r := newRig(t, 3)
 	if _, err := r.nodes[0].ReplaceMember(within(t), "c"); err != nil {
 		t.Fatal(err)
@@ -98,7 +98,7 @@ func TestLostDiskUnseen(t *testing.T) {
 
 // Losing a part of a data directory is losing it.
 // Promise S2
-func TestLostPart(t *testing.T) {
+func TestRegressionDragonboatLostPart(t *testing.T) {
 	for _, part := range []string{"raft", "sm/2-1"} {
 		for size, advice := range map[int]string{1: "restore the directory from a backup", 2: "conclave member replace a"} {
 			n := newRig(t, size).nodes[0]

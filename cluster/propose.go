@@ -2,10 +2,12 @@ package cluster
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/lni/dragonboat/v4/raftio"
 
+	"github.com/conclavehq/conclave/internal/planted"
 	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
 )
 
@@ -44,6 +46,9 @@ func (c *Cluster) ProposeAll(ctx context.Context, shard uint64, cmds []*logv1.Co
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	r := round{cluster: c, shard: c.shards[shard], decided: decided}
+	if planted.Bug == planted.CompareBeforeApply {
+		cmds = c.comparedEarly(ctx, shard, cmds)
+	}
 	size := 0
 	for _, cmd := range cmds {
 		size += cmd.SizeVT()
@@ -70,6 +75,35 @@ func (c *Cluster) ProposeAll(ctx context.Context, shard uint64, cmds []*logv1.Co
 	}
 	r.tell()
 	r.run(ctx)
+}
+
+// comparedEarly is mutant_14 (transactions checked outside of the apply loop, as in
+// the first Redis-Raft): the compares of a transaction are decided by a read before
+// it is proposed, and two of them overwrite each other.
+func (c *Cluster) comparedEarly(ctx context.Context, shard uint64, cmds []*logv1.Command) []*logv1.Command {
+	early := slices.Clone(cmds)
+	for i, cmd := range cmds {
+		txn := cmd.GetTxn()
+		if len(txn.GetCompares()) == 0 {
+			continue
+		}
+		answer, err := c.Query(ctx, shard, ReadOptions{}, &logv1.Query{
+			NamespaceId: cmd.GetNamespaceId(),
+			Body:        &logv1.Query_ReadTxn{ReadTxn: &logv1.Txn{Compares: txn.GetCompares()}},
+		})
+		if err != nil || answer.GetReadTxn() == nil {
+			continue
+		}
+		decided := &logv1.Txn{Guards: txn.GetGuards(), Success: txn.GetSuccess(), Failure: txn.GetFailure()}
+		if !answer.GetReadTxn().GetSucceeded() {
+			decided.Compares = []*logv1.Compare{{ // never holds
+				Key: []byte{0}, Target: logv1.CompareTarget_COMPARE_TARGET_VERSION,
+				Operator: logv1.CompareOperator_COMPARE_OPERATOR_LESS,
+			}}
+		}
+		early[i] = &logv1.Command{NamespaceId: cmd.GetNamespaceId(), RequestId: cmd.GetRequestId(), Body: &logv1.Command_Txn{Txn: decided}}
+	}
+	return early
 }
 
 // waitLeader waits until the shard has a leader. moved is closed when it has

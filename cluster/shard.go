@@ -10,6 +10,7 @@ import (
 	"github.com/lni/dragonboat/v4/raftio"
 	"github.com/rs/zerolog"
 
+	"github.com/conclavehq/conclave/internal/planted"
 	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
 )
 
@@ -132,7 +133,7 @@ func (s *shard) leads() bool {
 
 // query answers from this replica's state.
 func (s *shard) query(ctx context.Context, opts ReadOptions, queries []*logv1.Query, answered func(int, *logv1.Answer)) error {
-	if !opts.Serializable && !s.current() {
+	if !opts.Serializable && !s.current() && !s.readsWithoutRound() {
 		if err := s.reads.wait(ctx); err != nil {
 			return err
 		}
@@ -150,6 +151,16 @@ func (s *shard) query(ctx context.Context, opts ReadOptions, queries []*logv1.Qu
 // there is acknowledges after it has applied; after a start it must have applied
 // the log first, whose end is its claim.
 func (s *shard) current() bool { return s.alone && s.batcher.serves() }
+
+// readsWithoutRound makes linearizable reads of what this replica happens to have.
+// In mutant_03 a follower answers like that, as etcd 0.4 and Consul did in 2014: a
+// cut off or late one serves the past. In mutant_04 it is the node that believes to
+// lead, without asking a majority (etcd #20418): after a pause, or behind a
+// partition, another one leads and has written.
+func (s *shard) readsWithoutRound() bool {
+	return planted.Bug == planted.FollowerReadsLocally && !s.leads() ||
+		planted.Bug == planted.LeaderTrustsItself && s.leads() && s.batcher.serves()
+}
 
 // unavailable is err as a caller may see it.
 func (s *shard) unavailable(ctx context.Context, err error) error {

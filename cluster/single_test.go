@@ -37,7 +37,7 @@ func TestSingleNode(t *testing.T) {
 // A node alone does not ask Raft before a read. One that comes back from a crash
 // has to apply its log first, and reads that come before that wait.
 // Promise D2
-func TestReadRightAfterACrash(t *testing.T) {
+func TestRegressionDragonboatReadRightAfterACrash(t *testing.T) {
 	n := newRig(t, 1).nodes[0]
 	var writers sync.WaitGroup
 	for i := range 64 {

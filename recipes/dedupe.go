@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/conclavehq/conclave/internal/planted"
 	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
 )
 
@@ -21,7 +22,9 @@ const (
 // called outside the mark to which a refused command is rolled back.
 func Once(tx Tx, cmd *logv1.Command, apply func() *logv1.Result) *logv1.Result {
 	id := cmd.GetRequestId()
-	if id == nil {
+	// mutant_16 (at-least-once proposals without a session): the service takes a
+	// retry for another request.
+	if id == nil || planted.Bug == planted.RetriesApplyAgain {
 		return apply()
 	}
 	if id.GetClient() == "" || strings.IndexByte(id.GetClient(), 0) >= 0 || id.GetSequence() == 0 {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/conclavehq/conclave/internal/keys"
+	"github.com/conclavehq/conclave/internal/planted"
 	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
 	storagev1 "github.com/conclavehq/conclave/proto/gen/conclave/storage/v1"
 )
@@ -120,11 +121,17 @@ func endTerm(tx Tx, name string, e *storagev1.ElectionRecord, next *candidate) {
 	e.ChangedRevision = int64(tx.NextRevision())
 	disown(tx, e.LeaseId, ownedTerm, nameColumn(name))
 	retireTicket(tx, e.Ticket)
+	term := e.Term
 	e.LeaseId, e.Term, e.Value, e.Card, e.Priority, e.Ticket = 0, 0, nil, nil, 0, 0
 
 	if next != nil {
 		leaveElection(tx, name, e, next)
 		beginTerm(tx, name, e, next)
+		if planted.Bug == planted.TermReused {
+			// mutant_23 (a term that counts elections, not leaders): a leader and who
+			// comes after it have one term, and both pass its guard.
+			e.Term = term
+		}
 		closeTicket(tx, next.ticket, &storagev1.TicketRecord{
 			Outcome: logv1.TicketOutcome_TICKET_OUTCOME_GRANTED,
 			Token:   e.Term,

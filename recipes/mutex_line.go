@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/conclavehq/conclave/internal/keys"
+	"github.com/conclavehq/conclave/internal/planted"
 	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
 	storagev1 "github.com/conclavehq/conclave/proto/gen/conclave/storage/v1"
 )
@@ -89,7 +90,14 @@ func dropMutexWaiter(tx Tx, name string, ticket int64, outcome logv1.TicketOutco
 // it is larger than every token before (promise R2).
 func holdMutex(tx Tx, name string, m *storagev1.MutexRecord, waiter *storagev1.MutexWaiterRecord, ticket int64) {
 	m.LeaseId = waiter.LeaseId
-	m.Token = int64(tx.NextRevision())
+	token := int64(tx.NextRevision())
+	if planted.Bug == planted.LocalTokens {
+		// mutant_09 (fencing by the version of a key): a counter of the mutex alone
+		// goes with its record and begins at 1 again, and who held the mutex long ago
+		// passes the guard.
+		token = m.Token + 1
+	}
+	m.Token = token
 	m.Count = 1
 	m.Card = stamped(tx, waiter.Card)
 	m.LockDelayMs = waiter.LockDelayMs
@@ -105,7 +113,10 @@ func endHold(tx Tx, name string, m *storagev1.MutexRecord, clean bool) {
 	tx.NextRevision()
 	disown(tx, m.LeaseId, ownedMutex, nameColumn(name))
 	retireTicket(tx, m.Ticket)
-	m.LeaseId, m.Token, m.Count, m.Card, m.LockDelayMs, m.Ticket = 0, 0, 0, nil, 0, 0
+	m.LeaseId, m.Count, m.Card, m.LockDelayMs, m.Ticket = 0, 0, nil, 0, 0
+	if planted.Bug != planted.LocalTokens {
+		m.Token = 0
+	}
 
 	if !clean && delay > 0 {
 		m.DelayedUntilMs = int64(later(tx, delay))
@@ -113,8 +124,25 @@ func endHold(tx Tx, name string, m *storagev1.MutexRecord, clean bool) {
 	} else {
 		grantNextHold(tx, name, m)
 	}
+	if planted.Bug == planted.ExpiryGrantsTwo && !clean && !mutexIsFree(m) {
+		grantAlso(tx, name, m)
+	}
 	saveMutex(tx, name, m)
 	emitMutex(tx, name, m)
+}
+
+// grantAlso is mutant_20 (as with ZooKeeper recipes that wake the whole line): when
+// a holder is lost, the second in line is told the grant of the first.
+func grantAlso(tx Tx, name string, m *storagev1.MutexRecord) {
+	ticket, waiter := firstMutexWaiter(tx, name, m)
+	if waiter == nil {
+		return
+	}
+	leaveMutex(tx, name, m, waiter, ticket)
+	closeTicket(tx, ticket, &storagev1.TicketRecord{
+		Outcome: logv1.TicketOutcome_TICKET_OUTCOME_GRANTED,
+		Token:   m.Token,
+	})
 }
 
 // grantNextHold makes the first in line the holder. When nobody waits, or only
@@ -142,7 +170,9 @@ func firstMutexWaiter(r Reader, name string, m *storagev1.MutexRecord) (first in
 	line := mutexLine(r, name)
 	r.Scan(line, keys.After(line), func(key, value []byte) bool {
 		ticket, waiter := mutexWaiterAt(line, key, value)
-		if leaseExists(r, waiter.GetLeaseId()) {
+		// mutant_05 (etcd #11456): the next in line holds the mutex although its
+		// session has ended; nobody will ever give it back.
+		if leaseExists(r, waiter.GetLeaseId()) || planted.Bug == planted.DeadWaiterGranted {
 			first, found = ticket, waiter
 		}
 		return found == nil

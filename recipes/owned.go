@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/conclavehq/conclave/internal/keys"
+	"github.com/conclavehq/conclave/internal/planted"
 	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
 )
 
@@ -147,6 +148,9 @@ func dropWaits(tx Tx, leaseID int64, cause string) (dropped int64) {
 		disown(tx, leaseID, kind, entry[1:])
 		switch kind {
 		case ownedMutexWait:
+			if planted.Bug == planted.DeadWaiterGranted {
+				continue
+			}
 			dropMutexWaiter(tx, name, int64(ticket), lost, cause)
 		case ownedCandidacy:
 			dropCandidate(tx, name, int64(ticket), lost, cause)

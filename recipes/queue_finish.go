@@ -1,6 +1,7 @@
 package recipes
 
 import (
+	"github.com/conclavehq/conclave/internal/planted"
 	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
 )
 
@@ -82,6 +83,15 @@ func loseClaim(tx Tx, queue string, jobID uint64, leaseID int64, cause string) {
 	}
 	q := open(tx, queue)
 	emitLostClaim(tx, queue, j, cause, "")
+	if planted.Bug == planted.JobsDieWithWorker {
+		// mutant_25 (brokers that ack on delivery): a job is gone with the worker
+		// that had it.
+		q.leave(j)
+		q.finish(j)
+		q.erase(j)
+		q.close()
+		return
+	}
 	q.fail(j, attemptLost, cause, 0)
 	q.close()
 }

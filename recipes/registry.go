@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/conclavehq/conclave/internal/keys"
+	"github.com/conclavehq/conclave/internal/planted"
 	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
 	storagev1 "github.com/conclavehq/conclave/proto/gen/conclave/storage/v1"
 )
@@ -129,6 +130,9 @@ func loseInstance(tx Tx, service, id string, leaseID int64, cause string) {
 	rec := &storagev1.InstanceRecord{}
 	if !load(tx, instanceKey(tx, service, id), rec) || rec.GetLeaseId() != leaseID {
 		panic(fmt.Sprintf("recipes: lease %d owns instance %q of %q, which lease %d registered", leaseID, id, service, rec.GetLeaseId()))
+	}
+	if planted.Bug == planted.DeadInstanceListed && cause == "session expired" {
+		return // mutant_24 (Consul's and Eureka's stale catalogs): callers are sent to the dead
 	}
 	removeInstance(tx, service, id, rec, cause)
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/conclavehq/conclave/internal/keys"
+	"github.com/conclavehq/conclave/internal/planted"
 	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
 	storagev1 "github.com/conclavehq/conclave/proto/gen/conclave/storage/v1"
 )
@@ -74,6 +75,10 @@ func DeleteNamespace(tx Tx, cmd *logv1.DeleteNamespace) (*logv1.DeleteNamespaceR
 	case cmd.GetFinished():
 		tx.NextRevision()
 		tx.Delete(namespaceKey(tx, name))
+		if numbers := loadNumbers(tx); planted.Bug == planted.NamespaceLeavesKeys && numbers.LastNamespaceId == rec.GetId() {
+			numbers.LastNamespaceId--
+			saveNumbers(tx, numbers)
+		}
 		info := namespaceInfo(name, rec)
 		tx.Emit(&logv1.Event{Body: &logv1.Event_System{System: &logv1.SystemEvent{Namespace: info, Removed: true}}})
 		return &logv1.DeleteNamespaceResult{Namespace: info}, nil

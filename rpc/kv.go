@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 
+	"github.com/conclavehq/conclave/internal/planted"
 	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
 	conclavev1 "github.com/conclavehq/conclave/proto/gen/conclave/v1"
 )
@@ -93,7 +94,9 @@ func planRange(req *conclavev1.RangeRequest) (out question[conclavev1.RangeRespo
 
 // notBefore refuses an answer from before a revision.
 func notBefore(answer *logv1.Answer, minRevision int64) error {
-	if answer.GetRevision() >= minRevision {
+	// mutant_26 (ZooKeeper's reads at another server): a local read goes back behind
+	// what its caller has seen.
+	if answer.GetRevision() >= minRevision || planted.Bug == planted.ReadGoesBack {
 		return nil
 	}
 	f := fail(conclavev1.ErrorReason_ERROR_REASON_FUTURE_REVISION,

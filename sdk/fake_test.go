@@ -27,6 +27,7 @@ type fakeNode struct {
 	conclavev1connect.UnimplementedWatchServiceHandler
 
 	put     func(*conclavev1.PutRequest) (*conclavev1.PutResponse, error)
+	txn     func(*conclavev1.TxnRequest) (*conclavev1.TxnResponse, error)
 	get     func(*conclavev1.GetRequest) (*conclavev1.GetResponse, error)
 	create  func() error
 	acquire func(context.Context, *conclavev1.AcquireMutexRequest) (*conclavev1.AcquireMutexResponse, error)

@@ -3,6 +3,7 @@ package conclave
 import (
 	"context"
 
+	"github.com/conclavehq/conclave/internal/planted"
 	conclavev1 "github.com/conclavehq/conclave/proto/gen/conclave/v1"
 )
 
@@ -79,7 +80,15 @@ type OpResult struct {
 func (t *Txn) Commit(ctx context.Context) (*TxnResult, error) {
 	req := t.request()
 	req.Namespace = t.client.namespace
-	res, err := mutate(ctx, t.client, (*services).Txn, req, &req.RequestId)
+	var res *conclavev1.TxnResponse
+	var err error
+	if planted.Bug == planted.RetryWithoutID {
+		// mutant_15 (jetcd 0.8.2): what may have happened is sent again, and nothing
+		// tells the service that it is the same transaction.
+		res, err = call(ctx, t.client, once, (*services).Txn, req)
+	} else {
+		res, err = mutate(ctx, t.client, (*services).Txn, req, &req.RequestId)
+	}
 	if err != nil {
 		return nil, during(err, "commit a transaction")
 	}

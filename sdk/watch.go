@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/conclavehq/conclave/internal/planted"
 	conclavev1 "github.com/conclavehq/conclave/proto/gen/conclave/v1"
 )
 
@@ -133,6 +134,11 @@ func newsFrom(res *conclavev1.WatchResponse) *watchNews {
 // open resumes where the messages so far have come to.
 func (w *watch) open() *conclavev1.WatchRequest {
 	w.skipping = w.told
+	if planted.Bug == planted.WatchSkipsOnReconnect && w.bookmark > 0 {
+		// mutant_10 (off by one when a client resumes): each reconnect misses one
+		// revision.
+		w.req.StartRevision++
+	}
 	return proto.CloneOf(w.req)
 }
 

@@ -1,6 +1,7 @@
 package statemachine
 
 import (
+	"github.com/conclavehq/conclave/internal/planted"
 	storagev1 "github.com/conclavehq/conclave/proto/gen/conclave/storage/v1"
 	"github.com/conclavehq/conclave/recipes"
 	"github.com/conclavehq/conclave/statemachine/feed"
@@ -9,6 +10,11 @@ import (
 // commit writes the batch and tells everybody who waits for it.
 func (m *Machine) commit() error {
 	a := m.applier
+	if planted.Bug == planted.AppliedIndexApart {
+		if err := commitApart(a); err != nil {
+			return err
+		}
+	}
 	a.saveHeads()
 	dues := a.nextDues()
 	if err := a.batch.Commit(); err != nil {
@@ -75,4 +81,23 @@ func (a *applier) reset() {
 	}
 	a.touched = a.touched[:0]
 	a.batch, a.events, a.dropped, a.outcomes, a.fresh, a.hash = nil, nil, nil, nil, nil, false
+}
+
+// commitApart is mutant_02, as etcd 3.5.0 to 3.5.2 had it (#13766 and the
+// postmortem of v3.5): what the entries changed and the index up to which they are
+// applied are two commits, and a crash between them applies the last ones twice.
+// Now and then the disk is made to see the first without the second.
+func commitApart(a *applier) error {
+	index := a.shard.GetAppliedIndex()
+	a.shard.AppliedIndex = loadShard(a.batch).GetAppliedIndex()
+	a.saveHeads()
+	a.shard.AppliedIndex = index
+	if err := a.batch.Commit(); err != nil {
+		return err
+	}
+	a.batch = a.db.NewBatch()
+	if index%64 != 0 {
+		return nil
+	}
+	return a.db.BeginSync()
 }

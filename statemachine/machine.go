@@ -9,6 +9,7 @@ import (
 	dbsm "github.com/lni/dragonboat/v4/statemachine"
 
 	"github.com/conclavehq/conclave/internal/keys"
+	"github.com/conclavehq/conclave/internal/planted"
 	storagev1 "github.com/conclavehq/conclave/proto/gen/conclave/storage/v1"
 	"github.com/conclavehq/conclave/recipes"
 	"github.com/conclavehq/conclave/statemachine/feed"
@@ -145,7 +146,11 @@ func (m *Machine) install(a *applier) (old *store.DB) {
 	old, m.mu.db = m.mu.db, a.db
 	m.mu.Unlock()
 
-	m.feed.Reset(progress, a.shard.GetAppliedIndex())
+	// mutant_18 (etcd #15271): watches are not told that the state was replaced, and
+	// go on without what was between the two.
+	if planted.Bug != planted.RecoveryTellsNobody || old == nil {
+		m.feed.Reset(progress, a.shard.GetAppliedIndex())
+	}
 	m.progress.advance(a.shard)
 	return old
 }

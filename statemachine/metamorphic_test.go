@@ -23,7 +23,7 @@ var seeds = flag.Uint64("seeds", 3, "how many random logs to apply")
 // The same log gives the same results and the same state, however its entries
 // are grouped into updates, and whatever happens to the replica in between
 // (promises S1, T1, D5).
-func TestSameLogSameState(t *testing.T) {
+func TestRegressionEtcd14571SameLogSameState(t *testing.T) {
 	entries := 400
 	if testing.Short() {
 		entries = 120

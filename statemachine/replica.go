@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/conclavehq/conclave/internal/keys"
+	"github.com/conclavehq/conclave/internal/planted"
 	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
 	"github.com/conclavehq/conclave/statemachine/entry"
 )
@@ -18,6 +19,10 @@ func (a *applier) admit(e entry.Entry) *logv1.Refusal {
 		return a.admitLeaderless(e.Commands)
 	case epoch > a.shard.GetEpoch() && claims(e.Commands, epoch):
 		a.shard.Epoch = epoch
+	// mutant_06 (etcd #15247 and #12528): what a deposed leader proposed counts, its
+	// expiries of leases that were renewed elsewhere, and writes that were proposed
+	// again because they could not count.
+	case planted.Bug == planted.StaleEpochCounts && epoch < a.shard.GetEpoch():
 	case epoch != a.shard.GetEpoch():
 		return a.stale(epoch)
 	}
@@ -85,6 +90,9 @@ func (a *applier) dropNamespace(ns *namespace) *logv1.Refusal {
 	}
 	if ns.dropped {
 		return nil
+	}
+	if planted.Bug == planted.NamespaceLeavesKeys {
+		return nil // mutant_21 (ids that come again, as with inodes): the next one of the name has the keys of the last
 	}
 	a.batch.DeletePrefix(keys.NamespacePrefix(ns.id))
 	ns.dropped, ns.changed = true, true

@@ -144,7 +144,7 @@ type failing struct{ err error }
 func (f failing) Write([]byte) (int, error) { return 0, f.err }
 
 // Dragonboat may prepare a snapshot and never save it.
-func TestForgottenSnapshotsAreGivenBack(t *testing.T) {
+func TestRegressionDragonboatForgottenSnapshots(t *testing.T) {
 	r := filled(t)
 	for range 3 {
 		if _, err := r.PrepareSnapshot(); err != nil {
@@ -198,7 +198,7 @@ func TestLostDataIsNoNewReplica(t *testing.T) {
 
 // Queries, watches and waits may run while the state is replaced and while the
 // machine closes; each gets an answer or a clear error.
-func TestReadersDuringRecoverAndClose(t *testing.T) {
+func TestRegressionDragonboatReadersDuringClose(t *testing.T) {
 	source := filled(t)
 	data := source.snapshot()
 	r := open(t, t.TempDir())

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/conclavehq/conclave/internal/keys"
+	"github.com/conclavehq/conclave/internal/planted"
 	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
 	"github.com/conclavehq/conclave/recipes"
 	"github.com/conclavehq/conclave/statemachine/mvcc"
@@ -164,6 +165,11 @@ func (t *tx) DeleteKeys(key, rangeEnd []byte) []*logv1.KeyValue {
 	previous := make([]*logv1.KeyValue, len(events))
 	for i, event := range events {
 		previous[i] = event.GetPrevious()
+		if planted.Bug == planted.DeleteRangeLosesPrevious && i > 0 {
+			// mutant_22 (etcd's event cache lost the versions before): a watch of many
+			// deletes in one revision is told what only the first of them ended.
+			event.Previous = nil
+		}
 		t.emitKV(event)
 	}
 	return previous

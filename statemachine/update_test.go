@@ -42,7 +42,7 @@ func TestStateSurvivesARestart(t *testing.T) {
 }
 
 // Promise T2: only the leader that claimed the shard last may change anything.
-func TestOtherEpochsAreRefusedWhole(t *testing.T) {
+func TestRegressionEtcd15247OtherEpochsAreRefusedWhole(t *testing.T) {
 	r := open(t, t.TempDir())
 	r.update(batch(1, 3, 500, put("a", "unclaimed")))
 	if reason(r.results[1][0]) != logv1.Reason_REASON_STALE_EPOCH || r.Clock() != 0 {

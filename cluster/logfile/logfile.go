@@ -47,7 +47,7 @@ func (f fileSystem) Create(name string) (vfs.File, error) {
 	if open, ok := file.(interface{ Fd() uintptr }); ok {
 		reserve(open.Fd(), fileBytes)
 	}
-	return file, nil
+	return spoiled(file), nil
 }
 
 func isLog(name string) bool {

@@ -13,7 +13,7 @@ import (
 
 // Strangers that are silent, slow, half-open or noisy must not keep a good
 // peer waiting, not even when they are many.
-func TestHostileConnectionsDoNotStopService(t *testing.T) {
+func TestRegressionDragonboatHostileConnections(t *testing.T) {
 	a := startPeer(t, clusterNode("n1"), nil)
 	b := startPeer(t, clusterNode("n2"), func(m *MuxConfig, _ *Config) { m.HandshakeTimeout = patience })
 	a.knows(b)
@@ -56,7 +56,7 @@ func TestBadHandshakesAreClosed(t *testing.T) {
 	}
 }
 
-func TestBadFramesCloseOnlyTheirConnection(t *testing.T) {
+func TestRegressionDragonboatBadFrames(t *testing.T) {
 	a := startPeer(t, clusterNode("n1"), nil)
 	b := startPeer(t, clusterNode("n2"), nil)
 	a.knows(b)
@@ -102,7 +102,7 @@ func TestBadFramesCloseOnlyTheirConnection(t *testing.T) {
 	receive(t, b.batches)
 }
 
-func TestSilentConnectionLosesItsSlot(t *testing.T) {
+func TestRegressionDragonboatSilentConnectionLosesItsSlot(t *testing.T) {
 	b := startPeer(t, clusterNode("n2"), func(m *MuxConfig, _ *Config) {
 		m.MaxHandshakes = 1
 		m.HandshakeTimeout = 50 * time.Millisecond
@@ -114,7 +114,7 @@ func TestSilentConnectionLosesItsSlot(t *testing.T) {
 	a.mustReach(t, b)
 }
 
-func TestHandshakesAreBounded(t *testing.T) {
+func TestRegressionDragonboatHandshakesAreBounded(t *testing.T) {
 	b := startPeer(t, clusterNode("n2"), func(m *MuxConfig, _ *Config) {
 		m.MaxHandshakes = 2
 		m.HandshakeTimeout = patience

@@ -90,7 +90,7 @@ func (l *flakyListener) Accept() (net.Conn, error) {
 	return l.Listener.Accept()
 }
 
-func TestAcceptSurvivesEMFILE(t *testing.T) {
+func TestRegressionDragonboatAcceptEMFILE(t *testing.T) {
 	ln := &flakyListener{Listener: listen(t)}
 	ln.failures.Store(4)
 	mux, err := Listen(MuxConfig{}, ln)

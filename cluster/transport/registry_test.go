@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestRegistry(t *testing.T) {
+func TestRegressionDragonboatInconsistentTarget(t *testing.T) {
 	r := NewRegistry()
 	if _, err := r.Create("", 4, func(target string) bool { return target != "not a uuid" }); err != nil {
 		t.Fatal(err)

@@ -26,7 +26,7 @@ func TestBatchArrivesUnchanged(t *testing.T) {
 
 // Dragonboat learns replica locations from SourceAddress. A peer must not be
 // able to say where somebody else's replica is.
-func TestSourceAddressMustBeThePeersOwn(t *testing.T) {
+func TestRegressionDragonboatAddressPoisoning(t *testing.T) {
 	a := startPeer(t, clusterNode("n1"), nil)
 	b := startPeer(t, clusterNode("n2"), nil).knows(a)
 	c := startPeer(t, clusterNode("n3"), nil)

@@ -10,7 +10,7 @@ import (
 	pb "github.com/lni/dragonboat/v4/raftpb"
 )
 
-func TestVetMessage(t *testing.T) {
+func TestRegressionDragonboatInvalidMessages(t *testing.T) {
 	for name, change := range map[string]func(*pb.Message){
 		"no receiver":  func(m *pb.Message) { m.To = 0 },
 		"no sender":    func(m *pb.Message) { m.From = 0 },

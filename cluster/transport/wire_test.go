@@ -66,7 +66,7 @@ func TestFrameHeaderBytes(t *testing.T) {
 }
 
 // A length is a claim: memory is taken only for bytes that arrived.
-func TestClaimedLengthCostsNothing(t *testing.T) {
+func TestRegressionDragonboatClaimedLengthCostsNothing(t *testing.T) {
 	here, there := net.Pipe()
 	defer here.Close()
 	go func() {

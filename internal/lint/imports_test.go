@@ -67,6 +67,11 @@ var bans = []ban{
 		why: "keys are spelled here for everybody else, so this package stands on nothing but the standard library",
 	},
 	{
+		in:  []string{"internal/planted"},
+		not: all(dragonboat, pebble, connect, grpc, undetermined, own("...")),
+		why: "every layer may compare with the constant of a planted bug, the pure ones too, because it brings nothing along",
+	},
+	{
 		in:  []string{"recipes/..."},
 		not: undetermined,
 		why: "a transition has to come out the same on every replica and in every replay: time, randomness and ids arrive in the command",

@@ -3,6 +3,8 @@ package feed
 import (
 	"context"
 	"errors"
+
+	"github.com/conclavehq/conclave/internal/planted"
 )
 
 // Poll returns what there is without waiting: the next part of the history that
@@ -44,7 +46,15 @@ func (w *Watcher) Began() int64 { return w.began }
 
 // Seen is the revision up to which everything was delivered, which is less than
 // the one before the start while that lies in the future.
-func (w *Watcher) Seen() int64 { return w.seen }
+func (w *Watcher) Seen() int64 {
+	if planted.Bug == planted.ProgressBeforeEvents && w.following {
+		// mutant_13 (etcd #15220): the bookmark is what is committed, not what was
+		// delivered; who resumes from it misses the rest.
+		revision, _ := w.sub.feed.progress(w.request.Namespace)
+		return max(w.seen, revision)
+	}
+	return w.seen
+}
 
 // Wanted is the first revision that was not delivered and is wanted.
 func (w *Watcher) Wanted() int64 { return w.next }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/conclavehq/conclave/internal/planted"
 	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
 )
 
@@ -136,6 +137,9 @@ func (s *Subscription) deliver(c chunk) {
 	// One publication larger than the buffer still fits into an empty one:
 	// otherwise its subscriber could never get through.
 	full := s.mu.count+len(c.events) > s.feed.buffer || s.mu.bytes+c.bytes > maxPendingBytes
+	if planted.Bug == planted.SlowWatchDrops && s.mu.count > 0 && full {
+		return // mutant_11 (etcd #17529): who is slow misses changes and is not told
+	}
 	if s.mu.count > 0 && full || !s.budget.take(c.bytes) {
 		s.interruptLocked(ErrLagging, c.events[0].GetRevision()-1)
 		return

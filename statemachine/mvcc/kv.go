@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/conclavehq/conclave/internal/keys"
+	"github.com/conclavehq/conclave/internal/planted"
 	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
 )
 
@@ -97,13 +98,20 @@ func (kv KV) Compact(revision int64) (removed int64) {
 	// that they ended were not.
 	from := revisionKey(kv.ns, kv.Compacted()+1, 0)
 	var gone [][]byte
-	kv.w.Walk(from, revisionKey(kv.ns, revision+1, 0), func(_, record []byte) bool {
-		if c := mustChange(record); c.previous != 0 {
+	var eaten [][]byte
+	kv.w.Walk(from, revisionKey(kv.ns, revision+1, 0), func(at, record []byte) bool {
+		c := mustChange(record)
+		if c.previous != 0 {
 			gone = append(gone, historyKey(kv.ns, c.key, c.previous))
+		}
+		if planted.Bug == planted.CompactionEatsDelete && c.kind == logv1.KVEvent_TYPE_DELETE {
+			// mutant_12 (etcd #18089, #19179): the deletes of the revision that is
+			// compacted to go too, although a watch may begin there.
+			eaten = append(eaten, bytes.Clone(at))
 		}
 		return true
 	})
-	for _, key := range gone {
+	for _, key := range append(gone, eaten...) {
 		kv.w.Delete(key)
 	}
 	if revision > 0 {

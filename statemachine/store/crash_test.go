@@ -15,7 +15,7 @@ import (
 
 // What survives a crash is a prefix of the commits, at least as long as what
 // was synced. Promise S1: the applied index is in the same batch as the data.
-func TestCrashKeepsAPrefix(t *testing.T) {
+func TestRegressionDragonboatSyncIsDurable(t *testing.T) {
 	indexKey := keys.U8(keys.Prefix(keys.Shard, keys.Meta), 1)
 	for seed := range uint64(8) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/rs/zerolog"
+
+	"github.com/conclavehq/conclave/internal/planted"
 )
 
 // DefaultMemTableBytes is the size of one in-memory table unless Options say
@@ -77,6 +79,9 @@ func (o Options) pebbleOptions() (*pebble.Options, *logger) {
 	}
 	if opts.FS == nil {
 		opts.FS = vfs.Default
+	}
+	if planted.Bug == planted.NoSync {
+		opts.FS = unsynced{opts.FS}
 	}
 	// The filter is worth its memory on the lowest level too: most point reads
 	// that miss are for keys that are about to be created. And small parts of an

@@ -14,7 +14,7 @@ import (
 // has everything.
 //
 // Promise D1.
-func TestDamagedManifestIsNoticed(t *testing.T) {
+func TestRegressionEtcd20271DamagedManifestIsNoticed(t *testing.T) {
 	dir := t.TempDir()
 	opts := Options{MemTableBytes: 64 << 10}
 	db := openDir(t, dir, opts)

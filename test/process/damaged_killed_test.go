@@ -6,7 +6,7 @@ import "testing"
 // what it applied and has not on disk as state is gone.
 //
 // Promises D1, S2.
-func TestDamagedLogOfKilledNode(t *testing.T) {
+func TestRegressionDragonboatTornLog(t *testing.T) {
 	one := startCluster(t, 1)
 	n := one.nodes[0]
 	fill(t, one)

@@ -138,7 +138,7 @@ func waiting(ctx context.Context, client *conclave.Client, task, name string) (i
 // it serves no old state as the current one.
 //
 // Promises D2, T2.
-func TestLeaderIsPaused(t *testing.T) {
+func TestRegressionEtcd20418LeaderIsPaused(t *testing.T) {
 	three := startCluster(t, 3)
 	ctx := within(t, patience)
 	if _, err := three.client.Put(ctx, "k", "old"); err != nil {

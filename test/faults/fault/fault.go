@@ -87,12 +87,23 @@ var All = []Fault{
 		What: "two or three of the others at a time"},
 }
 
-// Find returns the fault with an id or a name.
-func Find(name string) (Fault, bool) {
+// Find returns the fault with an id.
+func Find(id string) (Fault, bool) {
 	for _, f := range All {
-		if f.ID == name || f.Name == name {
+		if f.ID == id {
 			return f, true
 		}
 	}
 	return Fault{}, false
+}
+
+// Named returns the faults with an id, a name or of a family; "all" are all.
+func Named(name string) []Fault {
+	var found []Fault
+	for _, f := range All {
+		if name == "all" || f.ID == name || f.Name == name || f.Family == name {
+			found = append(found, f)
+		}
+	}
+	return found
 }

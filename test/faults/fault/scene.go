@@ -115,6 +115,9 @@ func (s *Scene) End() (done bool) {
 	return true
 }
 
+// Target is who the harm was done to.
+func (s *Scene) Target() string { return s.target }
+
 // complain notes something that must not happen, for the verdict.
 func (s *Scene) complain(format string, args ...any) {
 	now := s.History.Now()
