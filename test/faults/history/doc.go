@@ -88,7 +88,10 @@
 //	LeaseGone      Lease, or Lease and Key: likewise, and it was not there. The
 //	               grant, and the put of the key, were acknowledged before
 //
-// A call that is refused with LEASE_NOT_FOUND says the same as LeaseGone.
+// A call that is refused with LEASE_NOT_FOUND says the same as LeaseGone. A lease is
+// gone for those who ask for it from its deadline on, and its keys when that was
+// committed; so its key may be there after it, but it may not be there after its key.
+// Several leases may end in one revision.
 //
 // Mutexes. The token of etcd's locks is the create revision of the key in line: it was
 // given when the holder began to wait.
@@ -122,7 +125,8 @@
 //	Proclaimed     Key, Token, Value, Revision; also of old terms, which has to be
 //	               refused as STALE_TOKEN or NO_LEADER
 //	LeaderSeen     Key, Token (0 = nobody leads), Value, Revision (of the last
-//	               change of leader or value, 0 with nobody);
+//	               change of leader or value; with nobody 0, or for an observer
+//	               the one that it was told before);
 //	               Watcher > 0: told to an observer, else read by a call. An
 //	               observer has another number when its stream has ended
 //

@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -216,13 +217,15 @@ func (c *client) observe(life context.Context, name string, byLibrary bool) {
 			c.observeForeign(life, watcher, byLibrary)
 			continue
 		}
+		last := int64(0)
 		for leader, err := range c.sdk.Election(name).Observe(life) {
 			if err != nil {
 				c.failures++
 				break
 			}
 			c.failures = 0
-			c.sighted(watcher, name, int64(leader.Term), string(leader.Value), int64(leader.Revision))
+			last = cmp.Or(int64(leader.Revision), last) // that nobody leads is told without
+			c.sighted(watcher, name, int64(leader.Term), string(leader.Value), last)
 		}
 	}
 }
