@@ -73,41 +73,78 @@
 // there and nothing is left out. Those of namespaces that are deleted end with the
 // reason NAMESPACE_NOT_FOUND, perhaps before they have told the last writes.
 //
-// Leases:
+// Keys that begin with "line/" are places in the lines of etcd's locks and elections.
+// What etcd's packages and services do to them has no Txn record.
 //
-//	LeaseGranted   Lease, TTL
-//	LeaseRenewed   Lease, TTL
+// Leases (and sessions whose renewals are on record, in Registry):
+//
+//	LeaseGranted   Lease (0: not told), TTL
+//	LeaseRenewed   Lease, TTL. It was sent once: one that is Unknown may take effect
+//	               at any later time, one that is OK has no more effects
 //	LeaseRevoked   Lease
-//	LeaseSeen      Lease, Left: the lease was there, or a key of it was read
-//	LeaseGone      Lease: asked for, and not there, or its key was not there
+//	Txn            puts a key under the lease, as above, and reads it
+//	LeaseSeen      Lease, Left: the lease was there. Or Lease, Key: its key was, a
+//	               second record of the same call beside the Txn
+//	LeaseGone      Lease, or Lease and Key: likewise, and it was not there. The
+//	               grant, and the put of the key, were acknowledged before
 //
-// Mutexes:
+// A call that is refused with LEASE_NOT_FOUND says the same as LeaseGone. A lease is
+// gone for those who ask for it from its deadline on, and its keys when that was
+// committed; so its key may be there after it, but it may not be there after its key.
+// Several leases may end in one revision.
 //
-//	Acquired       Key, Token, Lease, TTL. Refused: Reason (held, session lost)
-//	Released       Key, Token
-//	HoldLost       Key, Token, Reason: the hold's context ended by itself
+// Mutexes. The token of etcd's locks is the create revision of the key in line: it was
+// given when the holder began to wait.
+//
+//	Acquired       Key, Token, Lease, TTL. Refused: Reason (HELD, WAIT_TIMEOUT).
+//	               Unknown: its user did not wait for it any longer (CANCELED), the
+//	               session was lost before the answer, or no answer came. It may
+//	               hold for a moment, by a token that nobody knows, and lets go by
+//	               itself or with its Lease
+//	Released       Key, Token; also of old tokens, which has to be refused. Via Etcd
+//	               it is a delete of the key, which is no proof that it was there
+//	HoldLost       Key, Token, Reason: the hold's context ended by itself, or its
+//	               holder left the session to itself (DETACHED) or closed it
+//	               (SESSION_CLOSED); what it does after that is what tokens are for
 //	OutsideWrite   Key, Token, Value, Fenced: a write to the register outside,
 //	               which refused it (Outcome) or took it; Lost says that a write
-//	               of another holder was overwritten
+//	               of another holder was overwritten. Value is the number that was
+//	               written, one more than the writer had read. The fenced register
+//	               compares tokens of reads, too
 //
-// Guarded: GuardedWrite has Key (the mutex), Token, and the transaction's fields.
+// Guarded: GuardedWrite has Key (the mutex), Token, and the transaction's fields; also
+// Acquired, Released and HoldLost. A guard that is not current is Refused as
+// GUARD_FAILED. Via Etcd the guard is the compare of the lock's key that is in If, so
+// it is OK and not Succeeded. Values begin with the token.
 //
-// Elections:
+// Elections. The term of etcd's elections is the create revision of the key in line.
 //
-//	Elected        Key, Token (the term), Value, Lease, TTL
+//	Elected        Key, Token (the term), Value, Lease, TTL; as Acquired
 //	Resigned       Key, Token
-//	TermLost       Key, Token, Reason
-//	Proclaimed     Key, Token, Value, Revision
-//	LeaderSeen     Key, Token (0 = nobody leads), Value, Revision;
-//	               Watcher > 0: told to an observer, else read by a call
+//	TermLost       Key, Token, Reason, as HoldLost
+//	Proclaimed     Key, Token, Value, Revision; also of old terms, which has to be
+//	               refused as STALE_TOKEN or NO_LEADER
+//	LeaderSeen     Key, Token (0 = nobody leads), Value, Revision (of the last
+//	               change of leader or value; with nobody 0, or for an observer
+//	               the one that it was told before);
+//	               Watcher > 0: told to an observer, else read by a call. An
+//	               observer has another number when its stream has ended
 //
-// Queues: job bodies are unique.
+// Queues: job bodies are unique. A call that takes several jobs has a record for each,
+// with the same Call and Return; one that takes none has no record. What is done in one
+// transaction with the write of a key has a Txn record beside its own.
 //
-//	Enqueued       Key (queue), Value (body), Job, Revision
-//	Claimed        Key, Value, Job, Token (receipt), Attempt, TTL (claimed for)
-//	Extended       Key, Job, Token, TTL
-//	Acked, Nacked  Key, Job, Token
-//	ClaimLost      Key, Job, Token, Reason
+//	Enqueued       Key (queue), Value (body), Job, Revision (0 = not told), Values
+//	               (options: priority=N, delay=DURATION, group=NAME, dedup=ID,
+//	               attempts=N). Refused as DUPLICATE: Job is there with that
+//	               dedup id; a write in the same transaction is done all the same
+//	Claimed        Key, Value, Job, Token (receipt), Attempt, TTL (claimed for),
+//	               Lease. Unknown: without Job, and it lets go with the Lease.
+//	               Attempts that nobody was told of have no record
+//	Extended       Key, Job, Token, TTL. The SDK extends claims by itself besides
+//	Acked, Nacked  Key, Job, Token; also of claims that are over, which has to be
+//	               refused
+//	ClaimLost      Key, Job, Token, Reason, as HoldLost
 //	Drained        Key, Value, Job: found in the queue when the run had ended
 //
 // Counters: blind puts of one key, whose version counts them. Both have the fields of
@@ -119,8 +156,11 @@
 // Registry:
 //
 //	Registered     Key (service), Value (instance), Lease, TTL
-//	Deregistered   Key, Value
+//	Deregistered   Key, Value; only while its session lives as far as is known
 //	InstancesSeen  Key, Values (instances, sorted), Revision; Watcher as above
+//
+// Instances are unique. Where the Lease has LeaseGranted and LeaseRenewed records, it
+// ends by itself; a session of the SDK may also be closed or left at any time.
 //
 // Namespaces:
 //

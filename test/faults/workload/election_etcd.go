@@ -27,7 +27,6 @@ type foreignTerm struct {
 	number   int64
 	leader   *v3electionpb.LeaderKey
 	proclaim func(ctx context.Context, value string) (revision int64, err error)
-	resign   func(ctx context.Context) error
 }
 
 // turn is one term, or an attempt at it.
@@ -43,11 +42,13 @@ func (k *foreignCandidate) turn() {
 		return
 	}
 	tenure := k.watch(k.session.Ctx(), k.loss(term))
+	k.past = term
 	for range k.rand.IntN(electionProclaims + 1) {
 		k.rest(k.between(0, electionBetween))
-		k.proclaim(term)
+		if !k.proclaim(term) {
+			break
+		}
 	}
-	k.past = term
 	if k.chance(electionSloppy) {
 		if tenure.end() {
 			k.lost(k.loss(term), deserted)
@@ -114,7 +115,6 @@ func (k *foreignCandidate) stand(ctx context.Context, value string) (*foreignTer
 			}
 			return e.Header().GetRevision(), nil
 		},
-		resign: e.Resign,
 	}, nil
 }
 
@@ -134,10 +134,6 @@ func (k *foreignCandidate) askElectionService(ctx context.Context, value string)
 			res, err := service.Proclaim(ctx, &v3electionpb.ProclaimRequest{Leader: leader, Value: []byte(value)})
 			return res.GetHeader().GetRevision(), err
 		},
-		resign: func(ctx context.Context) error {
-			_, err := service.Resign(ctx, &v3electionpb.ResignRequest{Leader: leader})
-			return err
-		},
 	}, nil
 }
 
@@ -154,8 +150,8 @@ func (k *foreignCandidate) proclaimStale() {
 	})
 }
 
-// proclaim changes the leader's value.
-func (k *foreignCandidate) proclaim(term *foreignTerm) {
+// proclaim changes the leader's value. It reports false when the term is over.
+func (k *foreignCandidate) proclaim(term *foreignTerm) bool {
 	r := k.begin(history.Proclaimed)
 	r.Key, r.Token, r.Value = electionForeign, term.number, k.load.value()
 	ctx, cancel := k.deadline()
@@ -167,6 +163,7 @@ func (k *foreignCandidate) proclaim(term *foreignTerm) {
 		outcome, reason = history.Refused, "STALE_TOKEN"
 	}
 	k.settle(&r, outcome, reason, err)
+	return outcome != history.Refused
 }
 
 // isNotLeader reports whether etcd's client or its service says that a term is over.
@@ -174,14 +171,22 @@ func isNotLeader(err error) bool {
 	return errors.Is(err, concurrency.ErrElectionNotLeader) || status.Convert(err).Message() == concurrency.ErrElectionNotLeader.Error()
 }
 
-// resign ends the term. That it was over before is no error.
+// resign ends the term by the transaction that Election.Resign makes. That does not
+// tell whether the term had lasted.
 func (k *foreignCandidate) resign(term *foreignTerm) {
 	r := k.begin(history.Resigned)
 	r.Key, r.Token = electionForeign, term.number
 	ctx, cancel := k.deadline()
 	defer cancel()
-	err := term.resign(ctx)
+	key := string(term.leader.GetKey())
+	res, err := k.etcd.Txn(ctx).
+		If(clientv3.Compare(clientv3.CreateRevision(key), "=", term.number)).
+		Then(clientv3.OpDelete(key)).
+		Commit()
 	outcome, reason := askedEtcd(err)
+	if err == nil && !res.Succeeded {
+		outcome, reason = history.Refused, "STALE_TOKEN"
+	}
 	k.settle(&r, outcome, reason, err)
 	k.count(err)
 	if outcome != history.OK {

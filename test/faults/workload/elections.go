@@ -1,10 +1,12 @@
 package workload
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
 
+	conclavev1 "github.com/conclavehq/conclave/proto/gen/conclave/v1"
 	conclave "github.com/conclavehq/conclave/sdk"
 	"github.com/conclavehq/conclave/test/faults/history"
 )
@@ -31,13 +33,14 @@ func elections(l *Load) finish {
 	for i := range electionNames {
 		names = append(names, fmt.Sprintf("election/%d", i))
 	}
+	singles := l.pool.singles()
 	for _, c := range l.hire(history.Elections, mix{clients: electionClients, etcd: 4, rate: electionTurns}) {
 		turn, leave := func() {}, func() {}
 		if c.etcd != nil {
 			k := &foreignCandidate{foreignMember: foreignMember{client: c}}
 			turn, leave = k.turn, k.leave
 		} else {
-			k := &candidate{member: member{client: c}, names: names}
+			k := &candidate{member: member{client: c}, names: names, singles: singles}
 			turn, leave = k.turn, k.leave
 		}
 		l.clients.Go(func() {
@@ -71,8 +74,11 @@ func elections(l *Load) finish {
 // candidate is an SDK client that stands for elections.
 type candidate struct {
 	member
-	names []string
-	past  *conclave.Term // the last one, which is over
+	names   []string
+	singles []single
+
+	past     int64 // the last term, which is over
+	pastName string
 }
 
 // turn is one term, or an attempt at it.
@@ -81,8 +87,8 @@ func (k *candidate) turn() {
 		return
 	}
 	name := k.names[k.rand.IntN(len(k.names))]
-	if k.past != nil && k.chance(4) {
-		k.proclaimStale(name)
+	if k.past != 0 && k.chance(4) {
+		k.proclaim(k.pastName, k.past)
 	}
 	term := k.campaign(name)
 	if term == nil {
@@ -92,9 +98,9 @@ func (k *candidate) turn() {
 	tenure := k.watch(term.Context(), k.loss(name, number))
 	for range k.rand.IntN(electionProclaims + 1) {
 		k.rest(k.between(0, electionBetween))
-		k.proclaim(name, term)
+		k.proclaim(name, number)
 	}
-	k.past = term
+	k.past, k.pastName = number, name
 	if k.chance(electionSloppy) {
 		if tenure.end() {
 			k.lost(k.loss(name, number), deserted)
@@ -145,26 +151,20 @@ func (k *candidate) campaign(name string) *conclave.Term {
 	return term
 }
 
-// proclaim changes the leader's value.
-func (k *candidate) proclaim(name string, term *conclave.Term) {
+// proclaim changes the leader's value; for a term that is over it must be refused.
+// The SDK does not tell the revision, so a node is asked directly.
+func (k *candidate) proclaim(name string, term int64) {
+	at := k.choose(k.singles)
 	r := k.begin(history.Proclaimed)
-	r.Key, r.Token, r.Value = name, int64(term.Number()), k.load.value()
+	r.Key, r.Token, r.Value, r.Node = name, term, k.load.value(), at.url
 	ctx, cancel := k.deadline()
 	defer cancel()
-	err := term.Proclaim(ctx, r.Value)
-	if _, reason := asked(err); losses[reason] {
-		return // nothing was sent
-	}
-	k.changed(&r, err)
-}
-
-// proclaimStale speaks for a term that is over, which must be refused.
-func (k *candidate) proclaimStale(name string) {
-	r := k.begin(history.Proclaimed)
-	r.Key, r.Token, r.Value = name, int64(k.past.Number()), k.load.value()
-	ctx, cancel := k.deadline()
-	defer cancel()
-	k.changed(&r, k.sdk.Election(name).Proclaim(ctx, k.past.Number(), r.Value))
+	res, err := at.elections.Proclaim(ctx, &conclavev1.ProclaimRequest{
+		Namespace: k.namespace, Name: name, Term: term,
+		Value: &conclavev1.Value{Kind: &conclavev1.Value_Text{Text: r.Value}},
+	})
+	r.Revision = res.GetRevision()
+	k.changed(&r, toldBy(err))
 }
 
 func (k *candidate) resign(name string, term *conclave.Term, tenure *vigil) {
@@ -217,13 +217,15 @@ func (c *client) observe(life context.Context, name string, byLibrary bool) {
 			c.observeForeign(life, watcher, byLibrary)
 			continue
 		}
+		last := int64(0)
 		for leader, err := range c.sdk.Election(name).Observe(life) {
 			if err != nil {
 				c.failures++
 				break
 			}
 			c.failures = 0
-			c.sighted(watcher, name, int64(leader.Term), string(leader.Value), int64(leader.Revision))
+			last = cmp.Or(int64(leader.Revision), last) // that nobody leads is told without
+			c.sighted(watcher, name, int64(leader.Term), string(leader.Value), last)
 		}
 	}
 }

@@ -87,7 +87,7 @@ func (o *leaseOwner) renew(lease int64, ttl time.Duration) bool {
 	if o.etcd != nil {
 		err = o.renewEtcd(ctx, lease)
 	} else {
-		at := o.rig.singles[o.rand.IntN(len(o.rig.singles))]
+		at := o.choose(o.rig.singles)
 		r.Node = at.url
 		err = at.renew(ctx, o.namespace, lease)
 	}

@@ -14,7 +14,7 @@ import (
 // turnRaw claims a job for a short time and finishes it in that time, extends the
 // claim first, or comes too late. The SDK would extend the claim all along.
 func (w *queueWorker) turnRaw(name string) {
-	at := w.rig.singles[w.rand.IntN(len(w.rig.singles))]
+	at := w.choose(w.rig.singles)
 	lasts := w.between(100*time.Millisecond, 600*time.Millisecond).Truncate(time.Millisecond)
 	held, ok := w.claimRaw(at, name, lasts)
 	if !ok {

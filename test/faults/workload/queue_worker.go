@@ -45,14 +45,11 @@ func (w *queueWorker) turn() {
 		return
 	}
 	name := w.rig.names[w.rand.IntN(len(w.rig.names))]
-	switch {
-	case w.raw:
+	if w.raw {
 		w.turnRaw(name)
-	case w.chance(200):
-		w.revive(name)
-	default:
-		w.turnSDK(name)
+		return
 	}
+	w.turnSDK(name)
 }
 
 // redial gives the worker a client of its own.
@@ -233,7 +230,7 @@ func (w *queueWorker) ackWithEffect(ctx context.Context, held claim) {
 	if r.Return == 0 {
 		return // it was lost before
 	}
-	txn.Return, txn.Outcome, txn.Reason = r.Return, r.Outcome, r.Reason
+	txn.Client, txn.Call, txn.Return, txn.Outcome, txn.Reason = r.Client, r.Call, r.Return, r.Outcome, r.Reason
 	txn.Succeeded, txn.Revision = r.Outcome == history.OK, int64(revision)
 	w.load.history.Add(txn)
 }
@@ -268,17 +265,5 @@ func (w *queueWorker) comeLate(held claim) {
 	w.changed(&r, q.Ack(ctx, held.job, held.receipt))
 	if r.Outcome == history.OK {
 		w.rig.open.Add(-1)
-	}
-}
-
-// revive makes jobs ready again that have used up their attempts.
-func (w *queueWorker) revive(name string) {
-	ctx, cancel := w.deadline()
-	defer cancel()
-	q := w.sdk.Queue(name)
-	for job, err := range q.Peek(ctx, conclave.JobDead) {
-		if err != nil || q.KickJob(ctx, job.ID) != nil {
-			return // somebody else may have done it
-		}
 	}
 }

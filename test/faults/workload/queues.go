@@ -99,18 +99,18 @@ func (p *producer) enqueueWithWrite(r *history.Record, opts []conclave.EnqueueOp
 		r.Job = uint64(res.Results[1].Job)
 	}
 	if err == nil && res.Results[1].Duplicate {
-		p.settle(r, history.OK, duplicate, nil)
+		p.settle(r, history.Refused, "DUPLICATE", nil)
+		txn.Return = r.Return // the write was done all the same
 	} else {
 		p.changed(r, err)
-		txn.Reason = r.Reason
+		txn.Return, txn.Outcome, txn.Reason = r.Return, r.Outcome, r.Reason
 	}
-	txn.Return, txn.Outcome = r.Return, r.Outcome
 	p.load.history.Add(txn)
 	p.added(r)
 }
 
 func (p *producer) added(r *history.Record) {
-	if r.Outcome == history.OK && r.Reason != duplicate {
+	if r.Outcome == history.OK {
 		p.rig.open.Add(1)
 	}
 }
@@ -118,9 +118,6 @@ func (p *producer) added(r *history.Record) {
 // dedupIDs is how many ids there are by which jobs are told apart: few, so that
 // duplicates happen.
 const dedupIDs = 24
-
-// duplicate is the reason of an answer with the job that was there before.
-const duplicate = "DUPLICATE"
 
 func isDedup(option string) bool { return len(option) > 6 && option[:6] == "dedup=" }
 
@@ -147,7 +144,7 @@ func (p *producer) options(r *history.Record) []conclave.EnqueueOption {
 		id := fmt.Sprintf("d%d", p.rand.IntN(dedupIDs))
 		add(conclave.WithDedup(id), "dedup=%s", id)
 	}
-	if p.chance(12) {
+	if p.chance(50) { // it may be dead in the end, which is to be rare: nobody revives it
 		add(conclave.WithMaxAttempts(2), "attempts=%d", 2)
 	}
 	return opts

@@ -17,11 +17,14 @@ import (
 // single makes calls of the native API that are sent once. The SDK repeats a call
 // that failed, and an attempt that it has given up may take effect after the call
 // has returned: for a renewal, which has no request id, that would make its Return
-// say nothing about how long the lease lives.
+// say nothing about how long the lease lives. And it tells no revisions where they
+// are of no use to a program.
 type single struct {
-	url    string
-	leases conclavev1connect.LeaseServiceClient
-	queues conclavev1connect.QueueServiceClient
+	url       string
+	leases    conclavev1connect.LeaseServiceClient
+	queues    conclavev1connect.QueueServiceClient
+	elections conclavev1connect.ElectionServiceClient
+	registry  conclavev1connect.RegistryServiceClient
 }
 
 // singles are one for each node.
@@ -30,9 +33,11 @@ func (p *pool) singles() []single {
 	for i, url := range p.cfg.Endpoints {
 		caller := &http.Client{Transport: p.transport}
 		all[i] = single{
-			url:    url,
-			leases: conclavev1connect.NewLeaseServiceClient(caller, url),
-			queues: conclavev1connect.NewQueueServiceClient(caller, url),
+			url:       url,
+			leases:    conclavev1connect.NewLeaseServiceClient(caller, url),
+			queues:    conclavev1connect.NewQueueServiceClient(caller, url),
+			elections: conclavev1connect.NewElectionServiceClient(caller, url),
+			registry:  conclavev1connect.NewRegistryServiceClient(caller, url),
 		}
 	}
 	return all
@@ -71,6 +76,9 @@ func reasonOf(err error) conclave.Reason {
 	}
 	return ""
 }
+
+// choose picks one of them.
+func (c *client) choose(singles []single) single { return singles[c.rand.IntN(len(singles))] }
 
 // renew asks one node for one renewal.
 func (s single) renew(ctx context.Context, namespace string, lease int64) error {

@@ -67,22 +67,29 @@ func (v *validator) failf(format string, args ...any) {
 
 // call looks at a call.
 func (v *validator) call(r *history.Record) {
-	switch before, seen := v.last[r.Client]; {
+	before, seen := v.last[r.Client]
+	same := seen && before.Call == r.Call && before.Return == r.Return // two records of one call
+	switch {
 	case r.Client == 0 || r.Workload == 0 || r.Kind == 0 || r.Namespace == "":
 		v.failf("not all is said: %+v", r)
 	case r.Call > r.Return:
 		v.failf("it ended before it began: %+v", r)
 	case r.Kind == history.List:
-		if !seen || before.Call != r.Call || before.Return != r.Return {
+		if !same {
 			v.failf("a list without its transaction: %+v", r)
 		}
+	case isNews(r), same:
 	case seen && before.Return > r.Call:
 		v.failf("two calls at a time: %+v and %+v", before, r)
 	case v.retired[r.Client].Client != 0:
 		v.failf("%+v after %+v", r, v.retired[r.Client])
 	}
+	v.recipe(r)
+	if isNews(r) {
+		return
+	}
 	v.last[r.Client] = *r
-	writes := changes(r) || r.Kind != history.Txn && r.Kind != history.CounterRead
+	writes := changes(r) || r.Kind != history.Txn && r.Kind != history.CounterRead && !isLook(r)
 	switch r.Outcome {
 	case history.Unknown:
 		v.retired[r.Client] = *r
