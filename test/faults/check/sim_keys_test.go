@@ -82,6 +82,10 @@ func (c *simClient) past(p *simSpace, r history.Record, next func(history.Record
 		r.Serializable, r.Since = true, old.revision-int64(c.rand.IntN(2))
 	}
 	c.call(r, func(r *history.Record) {
+		if r.At > 0 && r.At < p.compacted {
+			r.Outcome, r.Reason, r.Revision = history.Refused, Compacted, p.compacted
+			return
+		}
 		r.Then = slices.Clone(r.Then)
 		r.Then[0].Found, r.Revision = in(old.after, "r/", "r0"), old.revision
 		if r.At > 0 {

@@ -31,6 +31,8 @@ type simSpace struct {
 	keys     map[string]history.KV
 	log      []simEntry
 	lean     bool
+
+	compacted int64
 }
 
 type simEntry struct {
@@ -121,7 +123,7 @@ func (c *simClient) call(r history.Record, happen func(r *history.Record), then 
 		c.after(c.some(2*time.Millisecond), func() {
 			r.Return = c.now
 			c.add(r)
-			then(r)
+			c.after(1, func() { then(r) })
 		})
 	})
 }
@@ -143,7 +145,7 @@ func (c *simClient) mutate(r history.Record, happen func(r *history.Record), the
 	c.after(c.some(10*time.Millisecond), func() {
 		r.Return = c.now
 		c.add(r)
-		then(r)
+		c.after(1, func() { then(r) })
 	})
 }
 
