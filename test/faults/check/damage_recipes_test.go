@@ -268,4 +268,47 @@ var recipeDamages = []damage{
 	{"the harness complains", "complaint", func(h *hurt) {
 		h.insert(0, history.Record{Kind: history.Complaint, Key: "F01", Reason: "a node did not come back"})
 	}},
+	{"a read of a key that is old", "registers", func(h *hurt) {
+		i, r := h.find(func(r *history.Record) bool { return anyGet(r) && r.Then[0].End == "" })
+		_, later := h.after(i+500, func(l *history.Record) bool {
+			return anyGet(l) && l.Namespace == h.records[i].Namespace && l.Then[0].Key == r.Then[0].Key && l.Then[0].Found[0] != r.Then[0].Found[0]
+		})
+		later.Then = r.Then
+	}},
+	{"a value that a key never had", "registers", func(h *hurt) {
+		_, r := h.find(anyGet)
+		r.Then[0].Found[0].Value = "other"
+	}},
+	{"a version that a key never had", "registers", func(h *hurt) {
+		_, r := h.find(anyGet)
+		r.Then[0].Found[0].Version += 7
+	}},
+	{"a deleted key is there", "registers", func(h *hurt) {
+		_, r := h.find(func(r *history.Record) bool {
+			return r.Kind == history.Txn && r.Outcome == history.OK && len(r.If) == 0 && len(r.Then) == 1 && r.Then[0].Type == history.Delete && r.Then[0].Deleted > 0
+		})
+		r.Then[0].Deleted = 0
+	}},
+	{"two hold without a release between", "locks", func(h *hurt) {
+		a, b := h.pair(history.Acquired, history.Released, sameToken)
+		h.insert(len(h.records), history.Record{Client: 999, Workload: history.Mutexes, Kind: history.Acquired, Namespace: a.Namespace, Key: a.Key,
+			Call: a.Return, Return: b.Call - 1, Token: a.Token + 1})
+	}},
+	{"a guarded write after the release", "locks", func(h *hurt) {
+		a, b := h.pair(history.GuardedWrite, history.Released, sameToken)
+		late := *a
+		late.Call, late.Return = b.Return+1, b.Return+2
+		h.insert(len(h.records), late)
+	}},
+	{"an acknowledgement by an old receipt", "locks", func(h *hurt) {
+		a, b := h.pair(history.Claimed, history.Claimed, func(a, b *history.Record) bool { return a.Job == b.Job && a.Token < b.Token })
+		h.insert(len(h.records), history.Record{Workload: history.Queues, Kind: history.Acked, Namespace: a.Namespace, Key: a.Key,
+			Job: a.Job, Token: a.Token, Call: b.Return + 1, Return: b.Return + 2})
+	}},
+	{"a proclamation after the term", "locks", func(h *hurt) {
+		a, b := h.pair(history.Proclaimed, history.Resigned, sameToken)
+		late := *a
+		late.Call, late.Return = b.Return+1, b.Return+2
+		h.insert(len(h.records), late)
+	}},
 }

@@ -41,8 +41,11 @@ func (s *sim) registers(w history.Workload, space string, clients, keys int) {
 				c.mutate(r, write, next)
 			case n < 70:
 				r.Then = []history.Op{{Type: history.Get, Key: "r/", End: "r0"}}
+				if s.lean {
+					r.Then[0] = history.Op{Type: history.Get, Key: key, End: key + "~"}
+				}
 				c.call(r, write, next)
-			case n < 78:
+			case n < 78 && !s.lean:
 				c.past(p, r, next)
 			default:
 				r.Then = []history.Op{{Type: history.Get, Key: key}}

@@ -179,8 +179,14 @@ func (p *simSpace) remove(key string) history.Event {
 // in lists a range.
 func in(keys map[string]history.KV, from, end string) []history.KV {
 	var found []history.KV
+	if end == "" || end == from+"~" { // one key, also as a range
+		if kv, ok := keys[from]; ok {
+			found = append(found, kv)
+		}
+		return found
+	}
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		if key == from && end == "" || end != "" && key >= from && key < end {
+		if key >= from && key < end {
 			found = append(found, keys[key])
 		}
 	}
