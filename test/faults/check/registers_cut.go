@@ -1,6 +1,7 @@
 package check
 
 import (
+	"slices"
 	"time"
 
 	"github.com/anishathalye/porcupine"
@@ -51,7 +52,8 @@ func (k *register) window(start cell, began, ends int64, sure []porcupine.Operat
 	if len(sure) == 0 {
 		return
 	}
-	seen, all := append([]porcupine.Operation(nil), sure...), append([]porcupine.Operation(nil), sure...)
+	seen := append([]porcupine.Operation(nil), sure...)
+	var hidden []porcupine.Operation
 	for _, op := range k.unsure {
 		if op.Call >= ends {
 			continue
@@ -60,15 +62,12 @@ func (k *register) window(start cell, began, ends int64, sure []porcupine.Operat
 		at, known := k.sighted(&op)
 		switch {
 		case !known:
-			all = append(all, op)
+			hidden = append(hidden, op)
 		case int64(at) > began && int64(at) <= ends: // first seen in this window
-			seen, all = append(seen, op), append(all, op)
+			seen = append(seen, op)
 		}
 	}
-	verdict := k.ask(start, seen)
-	if verdict == porcupine.Illegal && len(all) > len(seen) {
-		verdict = k.ask(start, all)
-	}
+	verdict := k.explain(start, seen, hidden)
 	proof := []int{sure[0].Input.(*touch).record, sure[len(sure)-1].Input.(*touch).record}
 	switch verdict {
 	case porcupine.Illegal:
@@ -80,6 +79,22 @@ func (k *register) window(start cell, began, ends int64, sure []porcupine.Operat
 			k.checked(sure[n].Input.(*touch).record)
 		}
 	}
+}
+
+// explain looks for an order with as few of the hidden operations as it can, as each
+// doubles the search: none, then each by itself, the newest first, then all.
+func (k *register) explain(start cell, seen, hidden []porcupine.Operation) porcupine.CheckResult {
+	verdict := k.ask(start, seen)
+	if verdict != porcupine.Illegal || len(hidden) == 0 {
+		return verdict
+	}
+	seen = slices.Clip(seen)
+	for n := len(hidden) - 1; n >= 0; n-- {
+		if k.ask(start, append(seen, hidden[n])) == porcupine.Ok {
+			return porcupine.Ok
+		}
+	}
+	return k.ask(start, append(seen, hidden...))
 }
 
 // sighted is when a value of a write of unknown outcome was first seen.

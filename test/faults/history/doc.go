@@ -72,6 +72,8 @@
 //
 //	Acquired       Key, Token, Lease, TTL. Refused: Reason (held, session lost)
 //	Released       Key, Token
+//	               Locks and elections of etcd's packages have names that begin with
+//	               "line/": keys below it with a lease need no Txn of their own
 //	HoldLost       Key, Token, Reason: the hold's context ended by itself
 //	OutsideWrite   Key, Token, Value, Fenced: a write to the register outside,
 //	               which refused it (Outcome) or took it; Lost says that a write
@@ -95,7 +97,11 @@
 //	Extended       Key, Job, Token, TTL
 //	Acked, Nacked  Key, Job, Token
 //	ClaimLost      Key, Job, Token, Reason
-//	Drained        Key, Value, Job: found in the queue when the run had ended
+//	Drained        Key, Value, Job: found in the queue when the run had ended, dead
+//	               or alive
+//
+// Whoever leaves a hold, a term or a claim to itself on purpose records HoldLost,
+// TermLost or ClaimLost, with a Reason, at the moment when it stops to care.
 //
 // Counters: blind puts of one key, whose version counts them.
 //
@@ -107,6 +113,8 @@
 //	Registered     Key (service), Value (instance), Lease, TTL
 //	Deregistered   Key, Value
 //	InstancesSeen  Key, Values (instances, sorted), Revision; Watcher as above
+//	LeaseGranted and LeaseRevoked of the session, and each LeaseRenewed, where its
+//	owner sees them: else it is judged only up to an orderly Deregistered
 //
 // Namespaces:
 //
