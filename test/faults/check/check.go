@@ -82,6 +82,9 @@ type checker struct {
 
 var checkers = []checker{
 	{"linear", checkLinear},
+	{"registers", checkRegisters},
+	{"locks", checkLocks},
+	{"cycles", checkCycles},
 	{"watch", checkWatches},
 	{"token", checkTokens},
 	{"lease", checkLeases},

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -9,11 +10,24 @@ import (
 
 // sound is a history in which everything happens, and nothing wrong.
 func sound(seed uint64) []history.Record {
-	s := newSim(seed, 400*time.Millisecond)
+	s := newSim(seed, 250*time.Millisecond)
 	s.registers(history.Registers, "keys", 12, 8)
 	s.registers(history.Registers, "default", 6, 8)
 	s.expire("default")
+	s.leasesOf("default")
+	s.mutexesOf("default", history.Mutexes, "m/0")
+	s.mutexesOf("default", history.Mutexes, "m/1")
+	s.electionOf("default")
+	s.queueOf("default")
+	s.countersOf("default")
+	s.registryOf("default")
+	s.namespacesOf()
+	s.listsOf("default")
+	s.compactionsOf("keys")
 	s.run()
+	for i := range 3 {
+		s.event(history.Record{Kind: history.ReplicaHash, Node: fmt.Sprint("n", i), Key: "2", Revision: 900, Value: "abc"})
+	}
 	s.watchers("keys", 12)
 	s.watchers("default", 12)
 	return s.finish()
@@ -33,7 +47,7 @@ func failures(r Report) []string {
 }
 
 func TestSound(t *testing.T) {
-	for seed := range uint64(20) {
+	for seed := range uint64(5) {
 		report := Run(sound(seed), Options{})
 		if !report.OK() {
 			all := failures(report)

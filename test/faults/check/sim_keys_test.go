@@ -41,8 +41,11 @@ func (s *sim) registers(w history.Workload, space string, clients, keys int) {
 				c.mutate(r, write, next)
 			case n < 70:
 				r.Then = []history.Op{{Type: history.Get, Key: "r/", End: "r0"}}
+				if s.lean {
+					r.Then[0] = history.Op{Type: history.Get, Key: key, End: key + "~"}
+				}
 				c.call(r, write, next)
-			case n < 78:
+			case n < 78 && !s.lean:
 				c.past(p, r, next)
 			default:
 				r.Then = []history.Op{{Type: history.Get, Key: key}}
@@ -82,6 +85,10 @@ func (c *simClient) past(p *simSpace, r history.Record, next func(history.Record
 		r.Serializable, r.Since = true, old.revision-int64(c.rand.IntN(2))
 	}
 	c.call(r, func(r *history.Record) {
+		if r.At > 0 && r.At < p.compacted {
+			r.Outcome, r.Reason, r.Revision = history.Refused, Compacted, p.compacted
+			return
+		}
 		r.Then = slices.Clone(r.Then)
 		r.Then[0].Found, r.Revision = in(old.after, "r/", "r0"), old.revision
 		if r.At > 0 {

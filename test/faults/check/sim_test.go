@@ -31,6 +31,8 @@ type simSpace struct {
 	keys     map[string]history.KV
 	log      []simEntry
 	lean     bool
+
+	compacted int64
 }
 
 type simEntry struct {
@@ -121,7 +123,7 @@ func (c *simClient) call(r history.Record, happen func(r *history.Record), then 
 		c.after(c.some(2*time.Millisecond), func() {
 			r.Return = c.now
 			c.add(r)
-			then(r)
+			c.after(1, func() { then(r) })
 		})
 	})
 }
@@ -143,7 +145,7 @@ func (c *simClient) mutate(r history.Record, happen func(r *history.Record), the
 	c.after(c.some(10*time.Millisecond), func() {
 		r.Return = c.now
 		c.add(r)
-		then(r)
+		c.after(1, func() { then(r) })
 	})
 }
 
@@ -177,8 +179,14 @@ func (p *simSpace) remove(key string) history.Event {
 // in lists a range.
 func in(keys map[string]history.KV, from, end string) []history.KV {
 	var found []history.KV
+	if end == "" || end == from+"~" { // one key, also as a range
+		if kv, ok := keys[from]; ok {
+			found = append(found, kv)
+		}
+		return found
+	}
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		if key == from && end == "" || end != "" && key >= from && key < end {
+		if key >= from && key < end {
 			found = append(found, keys[key])
 		}
 	}
