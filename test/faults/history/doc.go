@@ -134,7 +134,6 @@
 // with the same Call and Return; one that takes none has no record. What is done in one
 // transaction with the write of a key has a Txn record beside its own.
 //
-<<<<<<< HEAD
 //	Enqueued       Key (queue), Value (body), Job, Revision (0 = not told), Values
 //	               (options: priority=N, delay=DURATION, group=NAME, dedup=ID,
 //	               attempts=N). Refused as DUPLICATE: Job is there with that
@@ -146,19 +145,11 @@
 //	Acked, Nacked  Key, Job, Token; also of claims that are over, which has to be
 //	               refused
 //	ClaimLost      Key, Job, Token, Reason, as HoldLost
-//	Drained        Key, Value, Job: found in the queue when the run had ended
-=======
-//	Enqueued       Key (queue), Value (body), Job, Revision
-//	Claimed        Key, Value, Job, Token (receipt), Attempt, TTL (claimed for)
-//	Extended       Key, Job, Token, TTL
-//	Acked, Nacked  Key, Job, Token
-//	ClaimLost      Key, Job, Token, Reason
 //	Drained        Key, Value, Job: found in the queue when the run had ended, dead
 //	               or alive
 //
 // Whoever leaves a hold, a term or a claim to itself on purpose records HoldLost,
 // TermLost or ClaimLost, with a Reason, at the moment when it stops to care.
->>>>>>> check
 //
 // Counters: blind puts of one key, whose version counts them. Both have the fields of
 // the transaction, too: Then is the put, or the put and a read, or the read.
