@@ -105,8 +105,17 @@ func (l *lease) check(b *book, t *tally, quiet *silences) {
 	if len(l.gone) == 0 {
 		return
 	}
-	first := l.gone[0]
+	// By its id a lease is gone from its deadline on, and its keys are when that was
+	// committed.
+	byKey := slices.IndexFunc(l.gone, func(i int) bool { r := &b.records[i]; return r.Key != "" || r.Kind == history.WatchEvent })
 	for _, i := range slices.Concat(l.alive, l.seen) {
+		first := l.gone[0]
+		if b.records[i].Key != "" {
+			if byKey < 0 {
+				continue
+			}
+			first = l.gone[byKey]
+		}
 		if b.records[i].Call > b.records[first].Return {
 			t.violation([]int{i, first}, "the lease %d was gone, and is there again", b.records[i].Lease)
 		}
@@ -203,11 +212,15 @@ func (b *book) ends(s *space, told func(lease int64, record int)) {
 		if claimed[entry.revision] || hasPut(entry.events) {
 			continue
 		}
-		before := log.previous(e, 0)
-		if before == nil || before.Lease == 0 || inLine(*before) || b.mayDelete(s, before.Key) {
-			continue
+		ended := make(map[int64]bool)
+		for i := range entry.events {
+			before := log.previous(e, i)
+			if before == nil || before.Lease == 0 || ended[before.Lease] || inLine(*before) || b.mayDelete(s, before.Key) {
+				continue
+			}
+			ended[before.Lease] = true
+			told(before.Lease, entry.record)
 		}
-		told(before.Lease, entry.record)
 	}
 }
 

@@ -143,16 +143,22 @@ func deletes(r *history.Record) bool {
 // chunk is how many keys a lease may have whose end need not be one revision.
 const chunk = 1000
 
-// leaseEnded tells whether an entry is the end of a lease: all that it deletes had
-// the same one, and unless there are very many, nothing that had it is left.
+// leaseEnded tells whether an entry is the end of leases, of one or of several whose
+// time came together: all that it deletes had a lease, and unless there are very many,
+// nothing that had one of them is left.
 func (l *linear) leaseEnded(state *store, e *entry) bool {
-	var lease int64
+	gone := make(map[int64]int)
 	for i := range e.events {
 		kv, found := state.keys.Get(e.events[i].KV.Key)
-		if !found || kv.Lease == 0 || lease != 0 && kv.Lease != lease {
+		if !found || kv.Lease == 0 {
 			return false
 		}
-		lease = kv.Lease
+		gone[kv.Lease]++
 	}
-	return len(state.held[lease]) == len(e.events) || len(state.held[lease]) > chunk
+	for lease, keys := range gone {
+		if held := len(state.held[lease]); held != keys && held <= chunk {
+			return false
+		}
+	}
+	return true
 }

@@ -81,9 +81,10 @@ func (b *book) nextWrite() func(time.Duration) time.Duration {
 	}
 }
 
-// acknowledged tells whether a record is a write that the service committed.
+// acknowledged tells whether a record is a write that the service committed in the
+// namespace that faults aim at. Others live in other shards, with leaders of their own.
 func acknowledged(r *history.Record) bool {
-	if r.Outcome != history.OK {
+	if r.Outcome != history.OK || r.Namespace != "" && r.Namespace != "default" {
 		return false
 	}
 	switch r.Kind {
@@ -92,7 +93,7 @@ func acknowledged(r *history.Record) bool {
 	case history.Incremented, history.LeaseGranted, history.LeaseRenewed, history.LeaseRevoked,
 		history.Acquired, history.Released, history.Elected, history.Resigned, history.Proclaimed,
 		history.Enqueued, history.Claimed, history.Extended, history.Acked, history.Nacked,
-		history.Registered, history.Deregistered, history.Created, history.Dropped:
+		history.Registered, history.Deregistered:
 		return true
 	}
 	return false
