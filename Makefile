@@ -4,7 +4,7 @@
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build run test compat race lint generate bench clean ci
+.PHONY: help build run test compat faults race lint generate bench clean ci
 
 # Packages in which several goroutines share state. The others gain nothing
 # from the race detector and cost minutes under it.
@@ -31,6 +31,11 @@ test: ## Run all tests
 compat: ## Run etcd's tools and clients against Conclave, and etcd beside it
 	go -C test/compat vet ./...
 	go -C test/compat test -p 1 -timeout 15m ./...
+
+faults: ## Run clusters under faults for some minutes and judge them; needs root
+	go run ./test/faults run --quiet --out $${FAULTS_OUT:-$$(mktemp -d)} \
+		--spec "$$(ls test/faults/specs/ci-*.yaml test/faults/specs/regress/*.yaml | paste -sd,)" \
+		--at-least-operations 250000 --at-least-injections 100
 
 race: ## Run the tests of the concurrent packages under the race detector
 	CGO_ENABLED=1 go test -race -short -p 2 -timeout 8m $$(for p in $(CONCURRENT); do [ ! -d "$${p%/...}" ] || echo "$$p"; done)

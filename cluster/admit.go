@@ -20,6 +20,9 @@ import (
 //	g, no incarnation    generation g              admitted
 //	g, incarnation       g, the same               admitted
 //	g, incarnation       g, another                refused: data lost
+//
+// Who passes as itself may still have come back with an old copy of its data; see
+// [lives].
 func (d *directory) admit(peer transport.Hello) error {
 	node := d.node(peer.Name)
 	switch {
@@ -27,7 +30,7 @@ func (d *directory) admit(peer transport.Hello) error {
 		return transport.ErrNotYet
 	case node == nil:
 		if _, ok := d.configured[peer.Name]; ok && peer.Generation == 1 {
-			return nil
+			return d.cluster.lives.judge(peer)
 		}
 		return transport.ErrNotYet
 	case peer.Generation > node.GetGeneration():
@@ -37,5 +40,5 @@ func (d *directory) admit(peer transport.Hello) error {
 	case node.GetIncarnation() != 0 && node.GetIncarnation() != peer.Incarnation:
 		return lost(peer.Name, fmt.Sprintf("the cluster knows node %q with other data", peer.Name))
 	}
-	return nil
+	return d.cluster.lives.judge(peer)
 }

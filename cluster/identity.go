@@ -1,14 +1,11 @@
 package cluster
 
 import (
-	"bytes"
 	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -80,44 +77,20 @@ func nodeHostID(cluster uint64, name string, generation uint64) string {
 
 // loadIdentity reads a directory's identity; nil when there is none yet.
 func loadIdentity(dir string) (*identity, error) {
-	path := filepath.Join(dir, identityFile)
-	data, err := os.ReadFile(path)
+	id := &identity{}
+	err := loadSealed(filepath.Join(dir, identityFile), "conclave-identity", identityVersion, id)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the node's identity: %w", err)
-	}
-	var version int
-	var sum uint32
-	head, body, _ := bytes.Cut(data, []byte("\n"))
-	if _, err := fmt.Sscanf(string(head), "conclave-identity %d %08x", &version, &sum); err != nil {
-		return nil, fmt.Errorf("%s is damaged: it does not begin like an identity file", path)
-	}
-	if version != identityVersion {
-		return nil, fmt.Errorf("%s has format %d, and this program knows %d: it was written by another version",
-			path, version, identityVersion)
-	}
-	if crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli)) != sum {
-		return nil, fmt.Errorf("%s is damaged: its checksum is wrong", path)
-	}
-	id := &identity{}
-	if err := json.Unmarshal(body, id); err != nil {
-		return nil, fmt.Errorf("%s is damaged: %w", path, err)
+		return nil, err
 	}
 	return id, nil
 }
 
 // save writes the identity so that a crash leaves the old file or the new one.
 func (id *identity) save(dir string) error {
-	body, err := json.MarshalIndent(id, "", "  ")
-	if err != nil {
-		return err
-	}
-	body = append(body, '\n')
-	sum := crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli))
-	data := append(fmt.Appendf(nil, "conclave-identity %d %08x\n", identityVersion, sum), body...)
-	return writeFile(filepath.Join(dir, identityFile), data)
+	return saveSealed(filepath.Join(dir, identityFile), "conclave-identity", identityVersion, id)
 }
 
 // writeFile replaces a file as a whole, durably.

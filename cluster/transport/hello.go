@@ -22,7 +22,16 @@ type Hello struct {
 	Incarnation uint64
 	// Generation counts how often a node of this name was replaced.
 	Generation uint64
+	// Life counts the starts of the process with this data directory. 0: the node
+	// is of a version that does not.
+	Life uint64
+	// Lives has a random number for each of the latest starts, this one first.
+	Lives Lives
 }
+
+// Lives are random numbers of the starts of a process, the latest one first; 0 where
+// there was none.
+type Lives [32]uint64
 
 // String names the node for logs and reasons.
 func (h Hello) String() string {
@@ -41,7 +50,12 @@ func (h Hello) appendTo(b []byte) []byte {
 	b = binary.BigEndian.AppendUint64(b, h.ClusterID)
 	b = binary.BigEndian.AppendUint64(b, h.Incarnation)
 	b = binary.BigEndian.AppendUint64(b, h.Generation)
-	return appendText(b, h.Name)
+	b = appendText(b, h.Name)
+	b = binary.BigEndian.AppendUint64(b, h.Life)
+	for _, nonce := range h.Lives {
+		b = binary.BigEndian.AppendUint64(b, nonce)
+	}
+	return b
 }
 
 // parseHello ignores bytes after the known fields: later versions add there.
@@ -54,11 +68,17 @@ func parseHello(b []byte) (Hello, error) {
 		Incarnation: binary.BigEndian.Uint64(b[8:]),
 		Generation:  binary.BigEndian.Uint64(b[16:]),
 	}
-	name, _, err := cutText(b[24:])
+	name, rest, err := cutText(b[24:])
 	if err != nil {
 		return Hello{}, err
 	}
 	h.Name = name
+	if len(rest) >= 8+8*len(h.Lives) {
+		h.Life = binary.BigEndian.Uint64(rest)
+		for i := range h.Lives {
+			h.Lives[i] = binary.BigEndian.Uint64(rest[8+8*i:])
+		}
+	}
 	return h, h.validate()
 }
 

@@ -99,3 +99,34 @@ func copyOf(t *testing.T, n *node) *node {
 	t.Cleanup(copied.kill)
 	return &copied
 }
+
+// A node that comes back with an old copy of its data has forgotten what it
+// acknowledged since: it does not take part, and goes on with what it had.
+//
+// Promise S2.
+func TestOldCopyOfDataIsRefused(t *testing.T) {
+	three := startCluster(t, 3)
+	ctx := within(t, 2*patience)
+	node := three.nodes[1]
+	node.stop()
+	old := t.TempDir() + "/old"
+	if err := os.CopyFS(old, os.DirFS(node.dir)); err != nil {
+		t.Fatal(err)
+	}
+	node.start()
+	node.waitReady()
+	if _, err := three.client.Put(ctx, "k", "after the copy"); err != nil {
+		t.Fatal(err)
+	}
+	node.stop()
+
+	own := node.dir
+	node.dir = old
+	node.cannotStart(t, "old copy of its data")
+	node.cannotStart(t, "conclave member replace n2")
+
+	node.dir = own
+	node.start()
+	node.waitReady()
+	three.checkHashes()
+}

@@ -73,6 +73,7 @@ const (
 	ReplicaHash
 	LeaderGone
 	Healthy
+	Complaint
 )
 
 // Outcome is what a client knows of its call in the end.

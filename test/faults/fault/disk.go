@@ -1,0 +1,136 @@
+package fault
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/conclavehq/conclave/test/faults/disk"
+	"github.com/conclavehq/conclave/test/faults/rig"
+)
+
+// powerOne is F14.
+func powerOne(ctx context.Context, s *Scene) error {
+	n, release, err := s.one(ctx, 0.6)
+	if err != nil {
+		return err
+	}
+	defer release()
+	s.begin(n.Name(), s.leads(ctx, n))
+	if err = losePower(n); err != nil {
+		return err
+	}
+	s.wait(ctx)
+	return s.powerBack(ctx, n)
+}
+
+// losePower cuts the disk off first: what the process does until it is killed cannot
+// be kept any more.
+func losePower(n *rig.Node) error {
+	err := n.Disk().PowerLoss()
+	n.Kill()
+	return err
+}
+
+func (s *Scene) powerBack(ctx context.Context, nodes ...*rig.Node) error {
+	for _, n := range nodes {
+		if err := n.Disk().Remount(); err != nil {
+			return fmt.Errorf("%s: %w", n.Name(), err)
+		}
+	}
+	return s.revive(ctx, nodes...)
+}
+
+// powerAll is F15. All disks are cut off before the first process is killed, within
+// a millisecond or two, while all of them write.
+func powerAll(ctx context.Context, s *Scene) error {
+	nodes := s.shuffled()
+	s.begin(names(nodes), true)
+	for _, n := range nodes {
+		if err := n.Disk().PowerLoss(); err != nil {
+			return err
+		}
+	}
+	for _, n := range nodes {
+		n.Kill()
+	}
+	s.wait(ctx)
+	return s.powerBack(ctx, nodes...)
+}
+
+// diskErrors is F16: the process has to end, and must not acknowledge anything more.
+func diskErrors(ctx context.Context, s *Scene) error {
+	n, release, err := s.one(ctx, 0.5)
+	if err != nil {
+		return err
+	}
+	defer release()
+	call := []string{"fdatasync", "fsync", "pwrite64", "write"}[s.Rand.IntN(4)]
+	errno := []unix.Errno{unix.EIO, unix.ENOSPC}[s.Rand.IntN(2)]
+	leads := s.leads(ctx, n)
+	injector, err := n.Disk().Errors(n.PID(), call, errno, "")
+	if err != nil {
+		return err
+	}
+	s.begin(fmt.Sprintf("%s, %s gives %v", n.Name(), call, errno), leads)
+	return s.untilItEnds(ctx, n, injector)
+}
+
+// untilItEnds waits for a process that a failed call has to end, and starts it again.
+func (s *Scene) untilItEnds(ctx context.Context, n *rig.Node, injector *disk.Injector) error {
+	select {
+	case <-n.Exited():
+	case <-time.After(5 * time.Second):
+		if hits := injector.Hits(); hits > 0 {
+			s.complain("%s goes on although %d calls to its disk failed", n.Name(), hits)
+		}
+	case <-ctx.Done():
+	}
+	if err := injector.Stop(); err != nil {
+		return err
+	}
+	n.Kill()
+	return s.revive(ctx, n)
+}
+
+// diskFull is F17. A node may refuse or end, and goes on when there is room again.
+func diskFull(ctx context.Context, s *Scene) error {
+	nodes := s.shuffled()
+	if s.Rand.IntN(4) > 0 {
+		nodes = nodes[:1]
+	}
+	s.begin(names(nodes), false)
+	for _, n := range nodes {
+		if err := n.Disk().Fill(); err != nil {
+			return err
+		}
+	}
+	s.wait(ctx)
+	for _, n := range nodes {
+		if err := n.Disk().Free(); err != nil {
+			return err
+		}
+	}
+	return s.revive(ctx, nodes...)
+}
+
+// slowDisk is F18.
+func slowDisk(ctx context.Context, s *Scene) error {
+	n, release, err := s.one(ctx, 0.5)
+	if err != nil {
+		return err
+	}
+	defer release()
+	writes := 10 + s.Rand.IntN(60)
+	s.begin(fmt.Sprintf("%s, %d writes/s", n.Name(), writes), false)
+	if err = n.Disk().Throttle(writes); err != nil {
+		return err
+	}
+	s.wait(ctx)
+	if err = n.Disk().Throttle(0); err != nil {
+		return err
+	}
+	return s.revive(ctx, n)
+}

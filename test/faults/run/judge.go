@@ -1,0 +1,71 @@
+package run
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/conclavehq/conclave/test/faults/check"
+	"github.com/conclavehq/conclave/test/faults/history"
+	"github.com/conclavehq/conclave/test/faults/report"
+)
+
+// judge has the checkers look at the run, and keeps what they say.
+func (r *run) judge(failed error) (*report.Result, error) {
+	result := &report.Result{
+		Spec: r.spec, Commit: r.opt.Commit, Binary: digest(r.opt.Binary), Go: runtime.Version(), Kernel: kernel(),
+		Began: r.began.UTC().Truncate(time.Second), ByFault: r.done,
+	}
+	for _, n := range r.done {
+		result.Injections += n
+	}
+	result.Took = time.Since(r.began).Round(time.Millisecond)
+	return result, Judge(r.opt.Out, result, failed)
+}
+
+// Judge has the checkers look at the history in a run's directory and writes the
+// result there. It is how an old run is judged again after a checker has changed.
+func Judge(dir string, result *report.Result, failed error) error {
+	records, err := history.Read(filepath.Join(dir, HistoryFile))
+	if err != nil {
+		return err
+	}
+	found := check.Run(records, check.Options{})
+	result.Judge(found, failed)
+	return result.Write(filepath.Join(dir, ResultFile))
+}
+
+func digest(path string) string {
+	file, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = file.Close() }()
+	sum := sha256.New()
+	if _, err = io.Copy(sum, file); err != nil {
+		return ""
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:6])
+}
+
+func kernel() string {
+	var u syscall.Utsname
+	if err := syscall.Uname(&u); err != nil {
+		return ""
+	}
+	var text strings.Builder
+	for _, c := range u.Release {
+		if c == 0 {
+			break
+		}
+		_, _ = fmt.Fprintf(&text, "%c", byte(c))
+	}
+	return text.String()
+}

@@ -1,0 +1,287 @@
+// Package run does one run of the harness: it starts a cluster, puts the workloads
+// on it, the faults of the schedule into it, lets all of it come to rest and has the
+// checkers judge what the clients saw.
+//
+// A run has three parts, after TigerBeetle's VOPR: while there are faults, nothing
+// may be wrong; then everything is healed, and the cluster has to be whole again
+// within a bound; then what is there is compared with what was acknowledged.
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	conclave "github.com/conclavehq/conclave/sdk"
+	"github.com/conclavehq/conclave/test/faults/fault"
+	"github.com/conclavehq/conclave/test/faults/history"
+	"github.com/conclavehq/conclave/test/faults/report"
+	"github.com/conclavehq/conclave/test/faults/rig"
+	"github.com/conclavehq/conclave/test/faults/spec"
+	"github.com/conclavehq/conclave/test/faults/workload"
+)
+
+const (
+	// warmUp is how long the clients work before the first fault.
+	warmUp = 2 * time.Second
+	// rest is how long the cluster may take to be whole, and the clients to finish.
+	rest = 90 * time.Second
+)
+
+// Options say where a run happens and with what.
+type Options struct {
+	// Binary is the program under test, Previous the one before it, or "".
+	Binary, Previous string
+	// Out gets the spec, the schedule, the history, the result and the logs.
+	Out string
+	// Work is for the data of the nodes, and on a real disk. It is removed unless
+	// the run failed.
+	Work string
+	// Schedule replaces that of the spec, to replay a run.
+	Schedule []spec.Injection
+	// Log gets a line for each injection; nil for none.
+	Log io.Writer
+	// Commit is of the source that Binary was built from.
+	Commit string
+}
+
+// Files of a run's directory.
+const (
+	SpecFile     = "spec.yaml"
+	ScheduleFile = "schedule.yaml"
+	HistoryFile  = "history"
+	ResultFile   = "result.yaml"
+)
+
+// Do does a run. The error says why there is no result; what went wrong in the run
+// itself is in the result.
+func Do(ctx context.Context, s spec.Spec, opt Options) (*report.Result, error) {
+	if opt.Log == nil {
+		opt.Log = io.Discard
+	}
+	if opt.Schedule == nil {
+		opt.Schedule = s.Schedule()
+	}
+	if err := prepare(s, opt); err != nil {
+		return nil, err
+	}
+	faults, err := s.Faults()
+	if err != nil {
+		return nil, err
+	}
+	r := &run{spec: s, opt: opt, faults: faults, began: time.Now(), done: map[string]int{}}
+	failed := r.all(ctx)
+	if r.history == nil {
+		return nil, failed
+	}
+	if err := r.history.Close(); err != nil {
+		return nil, err
+	}
+	result, err := r.judge(failed)
+	if err == nil && result.Verdict == report.Passed {
+		err = os.RemoveAll(opt.Work)
+	}
+	return result, err
+}
+
+func prepare(s spec.Spec, opt Options) error {
+	for _, dir := range []string{opt.Out, opt.Work} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	return errors.Join(
+		spec.Write(filepath.Join(opt.Out, SpecFile), s),
+		spec.Write(filepath.Join(opt.Out, ScheduleFile), opt.Schedule))
+}
+
+// run is a run that goes on. Its fields are for the one goroutine of Do.
+type run struct {
+	spec    spec.Spec
+	opt     Options
+	faults  []fault.Fault
+	began   time.Time
+	cluster *rig.Cluster
+	client  *conclave.Client
+	history *history.Writer
+	load    *workload.Load
+	done    map[string]int // injections by fault
+}
+
+// all does everything up to the judgement.
+func (r *run) all(ctx context.Context) (failed error) {
+	defer func() { failed = errors.Join(failed, r.end()) }()
+	if err := r.start(ctx); err != nil {
+		return err
+	}
+	if err := r.harm(ctx); err != nil {
+		return err
+	}
+	return r.settle(ctx)
+}
+
+func (r *run) start(ctx context.Context) (err error) {
+	if r.cluster, err = rig.Start(ctx, r.rig()); err != nil {
+		return err
+	}
+	var endpoints, etcd []string
+	for _, n := range r.cluster.Nodes() {
+		endpoints, etcd = append(endpoints, n.ClientURL()), append(etcd, n.EtcdURL())
+	}
+	if r.client, err = conclave.Dial(ctx, endpoints, conclave.WithoutPipeline()); err != nil {
+		return err
+	}
+	if _, err = r.client.CreateNamespace(ctx, fault.Aside); err != nil {
+		return err
+	}
+	if r.history, err = history.Create(filepath.Join(r.opt.Out, HistoryFile)); err != nil {
+		return err
+	}
+	only, err := r.spec.Only()
+	if err != nil {
+		return err
+	}
+	r.load, err = workload.Start(ctx, workload.Config{
+		Endpoints: endpoints, EtcdEndpoints: etcd, History: r.history,
+		Seed: r.spec.Seed, Only: only, Rate: r.spec.Rate,
+	})
+	if err != nil {
+		return err
+	}
+	return sleep(ctx, warmUp)
+}
+
+// rig is what the faults need of the cluster.
+func (r *run) rig() rig.Config {
+	cfg := rig.Config{
+		Binary: r.opt.Binary, Dir: r.opt.Work, Nodes: r.spec.Nodes, Log: r.opt.Log,
+		Flags: []string{"--snapshot-count", "2000"},
+	}
+	for _, f := range r.faults {
+		cfg.Disks = cfg.Disks || f.Disks
+		cfg.DiskBytes = max(cfg.DiskBytes, f.DiskBytes)
+		cfg.Flags = append(cfg.Flags, f.Flags...)
+	}
+	if cfg.Disks && cfg.DiskBytes == 0 {
+		cfg.DiskBytes = 384 << 20
+	}
+	cfg.Flags = append(cfg.Flags, r.spec.Flags...)
+	return cfg
+}
+
+// harm does the injections, until the time of the run is over.
+func (r *run) harm(ctx context.Context) error {
+	until := time.Now().Add(r.spec.Duration)
+	if len(r.opt.Schedule) == 0 {
+		return sleep(ctx, r.spec.Duration)
+	}
+	taken := fault.NewTaken((r.spec.Nodes - 1) / 2)
+	for i, injection := range r.opt.Schedule {
+		if time.Now().Add(injection.After).After(until) {
+			break
+		}
+		if err := sleep(ctx, injection.After); err != nil {
+			return err
+		}
+		if err := r.inject(ctx, i, injection, taken); err != nil {
+			return fmt.Errorf("injection %d: %w", i, err)
+		}
+	}
+	if r.spec.Injections > 0 {
+		return nil
+	}
+	return sleep(ctx, time.Until(until))
+}
+
+func (r *run) inject(ctx context.Context, i int, injection spec.Injection, taken *fault.Taken) error {
+	f, ok := fault.Find(injection.Fault)
+	if !ok {
+		return fmt.Errorf("there is no fault %q", injection.Fault)
+	}
+	scene := &fault.Scene{
+		ID: f.ID, Cluster: r.cluster, Client: r.client, History: r.history, Taken: taken,
+		Rand: rand.New(rand.NewPCG(injection.Seed, uint64(i))), Hold: injection.Hold,
+		Binary: r.opt.Binary, Previous: r.opt.Previous, Dir: r.opt.Work,
+	}
+	began := time.Now()
+	err := f.Inject(ctx, scene)
+	if scene.End() {
+		r.done[f.ID]++
+		_, _ = fmt.Fprintf(r.opt.Log, "%8s  %s %-3d %s, %v\n", time.Since(r.began).Round(100*time.Millisecond),
+			f.ID, r.done[f.ID], scene.Target(), time.Since(began).Round(10*time.Millisecond))
+	}
+	if fault.IsNothing(err) {
+		return nil
+	}
+	return err
+}
+
+// settle heals everything, and has the clients and the replicas come to one end.
+func (r *run) settle(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, rest)
+	defer cancel()
+	if err := r.cluster.Network().Clear(); err != nil {
+		return err
+	}
+	if err := r.cluster.Healthy(ctx); err != nil {
+		return fmt.Errorf("the cluster is not whole again after the faults: %w", err)
+	}
+	now := r.history.Now()
+	r.history.Add(history.Record{Kind: history.Healthy, Call: now, Return: now})
+	r.load.Stop()
+	if err := r.load.Finish(ctx); err != nil {
+		return fmt.Errorf("the clients cannot finish: %w", err)
+	}
+	return r.hashes(ctx)
+}
+
+// hashes notes the hashes of all replicas.
+func (r *run) hashes(ctx context.Context) error {
+	shards, err := r.cluster.Hashes(ctx)
+	if err != nil {
+		return fmt.Errorf("the replicas' hashes cannot be compared: %w", err)
+	}
+	now := r.history.Now()
+	for _, shard := range shards {
+		for _, node := range slices.Sorted(maps.Keys(shard.Nodes)) {
+			r.history.Add(history.Record{
+				Kind: history.ReplicaHash, Node: node, Key: fmt.Sprint(shard.Shard),
+				Revision: int64(shard.Index), Value: shard.Nodes[node], Call: now, Return: now,
+			})
+		}
+	}
+	return nil
+}
+
+// end stops what runs.
+func (r *run) end() error {
+	var errs []error
+	if r.load != nil {
+		r.load.Stop()
+	}
+	if r.client != nil {
+		errs = append(errs, r.client.Close())
+	}
+	if r.cluster != nil {
+		errs = append(errs, r.cluster.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
