@@ -25,6 +25,8 @@ type directory struct {
 		sync.RWMutex
 		nodes      map[string]*logv1.Node
 		namespaces map[string]*logv1.Namespace
+		// active are those that can be used, by name and by address.
+		active map[string]*logv1.Namespace
 		// moved are addresses that nodes told themselves since their record was
 		// written.
 		moved map[string]string
@@ -74,8 +76,12 @@ func (d *directory) load(ctx context.Context) error {
 		d.mu.nodes[node.GetName()] = node
 	}
 	d.mu.namespaces = make(map[string]*logv1.Namespace)
+	d.mu.active = make(map[string]*logv1.Namespace)
 	for _, ns := range namespaces.GetListNamespaces().GetNamespaces() {
 		d.mu.namespaces[ns.GetName()] = ns
+		if ns.GetState() == logv1.Namespace_STATE_ACTIVE {
+			d.mu.active[ns.GetName()], d.mu.active[address(ns)] = ns, ns
+		}
 	}
 	d.spreadLocked()
 	close(d.mu.changed)

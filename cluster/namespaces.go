@@ -3,6 +3,8 @@ package cluster
 import (
 	"context"
 	"errors"
+	"strconv"
+	"strings"
 
 	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
 )
@@ -10,8 +12,9 @@ import (
 // DefaultNamespace exists from the start.
 const DefaultNamespace = "default"
 
-// Namespace finds where a namespace lives; "" is the default one. A name that
-// is not known here is looked up linearizably before it is refused.
+// Namespace finds where a namespace lives, by its name or by its address
+// "name@id", which is never that of another one; "" is the default one. What is
+// not known here is looked up linearizably before it is refused.
 func (c *Cluster) Namespace(ctx context.Context, name string) (Namespace, error) {
 	if name == "" {
 		name = DefaultNamespace
@@ -23,7 +26,7 @@ func (c *Cluster) Namespace(ctx context.Context, name string) (Namespace, error)
 			return Namespace{}, err
 		}
 		for _, n := range all {
-			if n.GetName() == name && n.GetState() == logv1.Namespace_STATE_ACTIVE {
+			if (n.GetName() == name || address(n) == name) && n.GetState() == logv1.Namespace_STATE_ACTIVE {
 				ns = n
 			}
 		}
@@ -35,9 +38,22 @@ func (c *Cluster) Namespace(ctx context.Context, name string) (Namespace, error)
 		ns = c.directory.namespace(name)
 	}
 	if ns == nil {
-		return Namespace{}, refused(logv1.Reason_REASON_NAMESPACE_NOT_FOUND, "there is no namespace %q", name)
+		return Namespace{}, unknownNamespace(name)
 	}
-	return Namespace{Name: name, ID: ns.GetId(), Shard: ns.GetShardId()}, nil
+	return Namespace{Name: ns.GetName(), ID: ns.GetId(), Shard: ns.GetShardId()}, nil
+}
+
+// address names a namespace and no other one that had or will have its name.
+func address(ns *logv1.Namespace) string {
+	return ns.GetName() + "@" + strconv.FormatUint(uint64(ns.GetId()), 10)
+}
+
+func unknownNamespace(name string) error {
+	if plain, id, addressed := strings.Cut(name, "@"); addressed {
+		return refused(logv1.Reason_REASON_NAMESPACE_NOT_FOUND,
+			"there is no namespace %q with id %s any more; one that has the name now is another one", plain, id)
+	}
+	return refused(logv1.Reason_REASON_NAMESPACE_NOT_FOUND, "there is no namespace %q", name)
 }
 
 // untilReady waits until the node is part of its cluster: in one that has just
@@ -176,14 +192,12 @@ func (c *Cluster) finishDeletion(ctx context.Context, ns *logv1.Namespace) error
 	return err
 }
 
-// namespace is a namespace that can be used; nil if it is not known here.
+// namespace is a namespace that can be used, by name or address; nil if it is not
+// known here.
 func (d *directory) namespace(name string) *logv1.Namespace {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	if ns := d.mu.namespaces[name]; ns.GetState() == logv1.Namespace_STATE_ACTIVE {
-		return ns
-	}
-	return nil
+	return d.mu.active[name]
 }
 
 // has says whether a namespace is known, in any state.

@@ -2,6 +2,7 @@ package cluster_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"testing"
@@ -111,5 +112,10 @@ func TestNamespaces(t *testing.T) {
 	again, err := n.CreateNamespace(ctx, "billing")
 	if err != nil || again.GetId() == made.GetId() {
 		t.Fatalf("made again: %v, %v; want a new id", again, err)
+	}
+	wantRefusal(t, logv1.Reason_REASON_NAMESPACE_NOT_FOUND, second(n.Namespace(ctx, fmt.Sprintf("billing@%d", made.GetId()))))
+	ns, err = n.Namespace(ctx, fmt.Sprintf("billing@%d", again.GetId()))
+	if err != nil || ns.ID != again.GetId() || ns.Name != "billing" {
+		t.Errorf("by its address: %+v, %v", ns, err)
 	}
 }

@@ -199,6 +199,22 @@ func curlNamespace(s *site) {
 	if list := s.ok("NamespaceService/ListNamespaces", `{}`)["namespaces"].([]any); len(list) != 2 {
 		s.t.Errorf("namespaces: %v", list)
 	}
+	one := func() any {
+		return s.ok("NamespaceService/ListNamespaces", `{"name":"billing"}`)["namespaces"].([]any)[0].(map[string]any)["id"]
+	}
+	address := fmt.Sprintf("billing@%v", one())
+	s.ok("KVService/Get", fmt.Sprintf(`{"namespace":%q,"key":"a"}`, address))
+	s.want("NamespaceService/DeleteNamespace", `{"name":"billing"}`, `{}`)
+	s.ok("NamespaceService/CreateNamespace", `{"name":"billing"}`)
+	if again := fmt.Sprintf("billing@%v", one()); again == address {
+		s.t.Errorf("two namespaces are %s", again)
+	}
+	for _, path := range []string{"KVService/Put", "KVService/Get"} {
+		s.refused(path, fmt.Sprintf(`{"namespace":%q,"key":"a"}`, address), "not_found", "NAMESPACE_NOT_FOUND")
+	}
+	s.refused("WatchService/PollWatch", fmt.Sprintf(`{"namespace":%q,"span":{"key":"a"},"start_revision":"3"}`, address), "not_found", "NAMESPACE_NOT_FOUND")
+	s.refused("KVService/Get", `{"namespace":"billing@x","key":"a"}`, "invalid_argument", "INVALID_ARGUMENT")
+	s.refused("NamespaceService/ListNamespaces", `{"name":"billing@7"}`, "invalid_argument", "INVALID_ARGUMENT")
 	s.want("NamespaceService/DeleteNamespace", `{"name":"billing"}`, `{}`)
 	s.refused("KVService/Get", `{"namespace":"billing","key":"a"}`, "not_found", "NAMESPACE_NOT_FOUND")
 	s.refused("NamespaceService/DeleteNamespace", `{"name":"default"}`, "invalid_argument", "INVALID_ARGUMENT")

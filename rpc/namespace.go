@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/conclavehq/conclave/cluster"
 	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
@@ -44,10 +45,20 @@ func (h namespaceHandler) DeleteNamespace(ctx context.Context, req *conclavev1.D
 	return &conclavev1.DeleteNamespaceResponse{}, nil
 }
 
-func (h namespaceHandler) ListNamespaces(ctx context.Context, _ *conclavev1.ListNamespacesRequest) (*conclavev1.ListNamespacesResponse, error) {
+func (h namespaceHandler) ListNamespaces(ctx context.Context, req *conclavev1.ListNamespacesRequest) (*conclavev1.ListNamespacesResponse, error) {
+	var c check
+	if req.GetName() != "" {
+		c.namespaceName("name", req.GetName())
+	}
+	if err := c.done(); err != nil {
+		return nil, err
+	}
 	list, err := h.cluster.ListNamespaces(ctx)
 	if err != nil {
 		return nil, unanswered(ctx, err)
+	}
+	if name := req.GetName(); name != "" {
+		list = slices.DeleteFunc(slices.Clone(list), func(n *logv1.Namespace) bool { return n.GetName() != name })
 	}
 	return &conclavev1.ListNamespacesResponse{Namespaces: each(list, namespace)}, nil
 }
@@ -62,5 +73,6 @@ func namespace(n *logv1.Namespace) *conclavev1.Namespace {
 		ShardId: n.GetShardId(),
 		State:   state,
 		Created: timestamp(n.GetCreatedMs()),
+		Id:      n.GetId(),
 	}
 }

@@ -16,7 +16,8 @@ type Cluster interface {
 
 // Store keeps the namespaces and what is in them.
 type Store interface {
-	// Namespace finds where a namespace lives; an empty name is "default".
+	// Namespace finds where a namespace lives by its name, where an empty one is
+	// "default", or by its address "name@id".
 	Namespace(ctx context.Context, name string) (cluster.Namespace, error)
 	// Propose has a command applied and returns what it gave.
 	Propose(ctx context.Context, shard uint64, cmd *logv1.Command) (*logv1.Result, error)

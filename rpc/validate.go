@@ -3,6 +3,8 @@ package rpc
 import (
 	"cmp"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -79,11 +81,22 @@ func (c *check) within(part string, look func()) {
 	c.at = before
 }
 
-// namespace may be empty: the default one.
+// namespace may be empty, which is the default one, or an address "name@id".
 func (c *check) namespace(name string) {
-	if name != "" {
-		c.namespaceName("namespace", name)
+	if name == "" {
+		return
 	}
+	name, id, addressed := strings.Cut(name, "@")
+	c.namespaceName("namespace", name)
+	if addressed && !isNamespaceID(id) {
+		c.invalid("namespace", "must have a namespace's id after the @, not %q", id)
+	}
+}
+
+// isNamespaceID reports whether text is an id as the service writes it.
+func isNamespaceID(text string) bool {
+	id, err := strconv.ParseUint(text, 10, 32)
+	return err == nil && strconv.FormatUint(id, 10) == text
 }
 
 func (c *check) namespaceName(field, name string) {

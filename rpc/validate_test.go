@@ -43,6 +43,7 @@ func TestTextRules(t *testing.T) {
 	name := func(s string) func(*check) { return func(c *check) { c.name("name", s) } }
 	text := func(s string) func(*check) { return func(c *check) { c.text("note", s, 1024) } }
 	space := func(s string) func(*check) { return func(c *check) { c.namespaceName("name", s) } }
+	place := func(s string) func(*check) { return func(c *check) { c.namespace(s) } }
 	const rule64 = "name must be 1 to 64 of a-z, 0-9, '-', '_' and '.', the first a letter or digit; it "
 	testRules(t, []rule{
 		{"name", name("invoice/42 – Ä"), ""},
@@ -62,6 +63,14 @@ func TestTextRules(t *testing.T) {
 		{"long namespace", space(long(65)), rule64 + "has 65 bytes"},
 		{"capitals in a namespace", space("Billing"), rule64 + `is "Billing"`},
 		{"namespace begins with a dot", space(".a"), rule64 + `is ".a"`},
+		{"default namespace", place(""), ""},
+		{"address", place("billing@7"), ""},
+		{"highest address", place(long(64) + "@4294967295"), ""},
+		{"address without a name", place("@7"), "namespace" + strings.TrimPrefix(rule64, "name") + "has 0 bytes"},
+		{"address without an id", place("billing@"), `namespace must have a namespace's id after the @, not ""`},
+		{"address with a zero", place("billing@07"), `namespace must have a namespace's id after the @, not "07"`},
+		{"address with a name", place("billing@7@7"), `namespace must have a namespace's id after the @, not "7@7"`},
+		{"no address to create", space("billing@7"), rule64 + `is "billing@7"`},
 		{"reason", func(c *check) { c.reason("reason", "stuck") }, ""},
 		{"no reason", func(c *check) { c.reason("reason", "") }, "reason is missing; say why in 1 to 1024 bytes"},
 	})

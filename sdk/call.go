@@ -35,6 +35,9 @@ func mutateAs[Req, Res any](ctx context.Context, c *Client, id *requestID, m met
 
 // call is where all calls that are answered at once go through.
 func call[Req, Res any](ctx context.Context, c *Client, effect effect, m method[Req, Res], req *Req) (*Res, error) {
+	if err := settle(ctx, c, req); err != nil {
+		return nil, err
+	}
 	a := attempts{client: c, effect: effect}
 	for {
 		if err := a.ended(ctx); err != nil {
@@ -55,6 +58,9 @@ func call[Req, Res any](ctx context.Context, c *Client, effect effect, m method[
 // request id, so each attempt finds the place that the first one took (promise
 // R4).
 func wait[Req, Res any](ctx context.Context, c *Client, m method[Req, Res], req *Req) (*Res, error) {
+	if err := settle(ctx, c, req); err != nil {
+		return nil, err
+	}
 	a := attempts{client: c, effect: once}
 	for {
 		if err := a.ended(ctx); err != nil {

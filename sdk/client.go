@@ -10,7 +10,7 @@ import (
 // Client talks to a cluster. One client per process is enough: it may be used by
 // any number of goroutines, and its calls share connections.
 type Client struct {
-	namespace      string
+	space          *incarnation
 	log            *slog.Logger
 	requestTimeout time.Duration
 
@@ -53,7 +53,7 @@ func Dial(ctx context.Context, endpoints []string, opts ...Option) (*Client, err
 
 	connections := newConnections(cfg)
 	c := &Client{
-		namespace:      cfg.namespace,
+		space:          newIncarnation(cfg.namespace),
 		log:            cfg.logger,
 		requestTimeout: cfg.requestTimeout,
 		connections:    connections,
@@ -85,12 +85,12 @@ func (c *Client) Endpoints() []string {
 	return each(c.endpoints.nodes, func(n *node) string { return n.url })
 }
 
-// Namespace is the name of the namespace that the client works in.
+// Namespace is the name of the namespace that the client works in, as Dial got it.
 func (c *Client) Namespace() string {
-	if c.namespace == "" {
-		return "default"
+	if c.space.name == "" {
+		return defaultNamespace
 	}
-	return c.namespace
+	return c.space.name
 }
 
 // start runs a task of the background. Close waits for it, so it has to end

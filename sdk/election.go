@@ -81,7 +81,7 @@ func (c *Candidacy) Lead(ctx context.Context, value string, fn func(ctx context.
 func (c *Candidacy) campaign(ctx context.Context, value string, cfg campaign) (*Term, error) {
 	s := c.session
 	req := &conclavev1.CampaignRequest{
-		Namespace:   s.client.namespace,
+		Namespace:   s.client.where(),
 		Name:        c.name,
 		LeaseId:     int64(s.id),
 		Value:       textValue(value),
@@ -121,7 +121,7 @@ func (c *Candidacy) campaign(ctx context.Context, value string, cfg campaign) (*
 func (c *Candidacy) cancelCampaign(ctx context.Context) error {
 	s := c.session
 	req := &conclavev1.CancelCampaignRequest{
-		Namespace: s.client.namespace,
+		Namespace: s.client.where(),
 		Name:      c.name,
 		LeaseId:   int64(s.id),
 	}

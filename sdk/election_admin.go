@@ -11,7 +11,7 @@ import (
 // It fails with ErrStaleToken when the term is not the current one.
 func (e *Election) Proclaim(ctx context.Context, term Token, value string) error {
 	req := &conclavev1.ProclaimRequest{
-		Namespace: e.client.namespace,
+		Namespace: e.client.where(),
 		Name:      e.name,
 		Term:      int64(term),
 		Value:     textValue(value),
@@ -24,7 +24,7 @@ func (e *Election) Proclaim(ctx context.Context, term Token, value string) error
 // ErrStaleToken when the term is not the current one.
 func (e *Election) Resign(ctx context.Context, term Token, opts ...ResignOption) error {
 	req := resignRequest(e.name, term, opts)
-	req.Namespace = e.client.namespace
+	req.Namespace = e.client.where()
 	_, err := mutate(ctx, e.client, (*services).Resign, req, &req.RequestId)
 	return during(err, "resign from election %q", e.name)
 }
@@ -35,7 +35,7 @@ func (e *Election) Resign(ctx context.Context, term Token, opts ...ResignOption)
 // returns the number of the next term, 0 if nobody stands.
 func (e *Election) HandOver(ctx context.Context, to, reason, actor string) (next Token, err error) {
 	req := &conclavev1.HandOverRequest{
-		Namespace: e.client.namespace,
+		Namespace: e.client.where(),
 		Name:      e.name,
 		To:        to,
 		Reason:    reason,
@@ -55,7 +55,7 @@ func (c *Client) Elections(ctx context.Context, prefix string) iter.Seq2[*Electi
 		after := ""
 		for {
 			res, err := read(ctx, c, (*services).ListElections, &conclavev1.ListElectionsRequest{
-				Namespace: c.namespace,
+				Namespace: c.where(),
 				Prefix:    prefix,
 				After:     after,
 				Limit:     pageSize,

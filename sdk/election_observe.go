@@ -78,7 +78,7 @@ func (e *Election) Leader(ctx context.Context) (*Leader, error) {
 // Info shows the leader and the first hundred candidates.
 func (e *Election) Info(ctx context.Context) (*ElectionInfo, error) {
 	res, err := read(ctx, e.client, (*services).GetElection, &conclavev1.GetElectionRequest{
-		Namespace: e.client.namespace,
+		Namespace: e.client.where(),
 		Name:      e.name,
 	})
 	if err != nil {
@@ -96,7 +96,7 @@ func (e *Election) Observe(ctx context.Context) iter.Seq2[Leader, error] {
 	return func(yield func(Leader, error) bool) {
 		seen, told := int64(0), (*conclavev1.Leader)(nil)
 		open := func() *conclavev1.ObserveElectionRequest {
-			return &conclavev1.ObserveElectionRequest{Namespace: e.client.namespace, Name: e.name}
+			return &conclavev1.ObserveElectionRequest{Namespace: e.client.where(), Name: e.name}
 		}
 		err := follow(ctx, e.client, (*services).ObserveElection, open, func(res *conclavev1.ObserveElectionResponse) bool {
 			if res.GetRevision() < seen {

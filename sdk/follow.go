@@ -37,7 +37,11 @@ func follow[Req, Res any, S incoming[Res]](
 		if err := a.ended(ctx); err != nil {
 			return err
 		}
-		at, more, err := receive(ctx, c, method, open(), func(res *Res) bool {
+		req := open()
+		if err := settle(ctx, c, req); err != nil {
+			return err
+		}
+		at, more, err := receive(ctx, c, method, req, func(res *Res) bool {
 			a.backoff.reset()
 			return next(res)
 		})

@@ -89,7 +89,7 @@ func (j *Job) Ack(ctx context.Context, opts ...AckOption) error {
 	c := j.worker.client
 	err := j.finish(ctx, false, func(ctx context.Context, id *requestID) error {
 		req := ackRequest(j.worker.name, j.ID, j.Receipt, opts)
-		req.Namespace = c.namespace
+		req.Namespace = c.where()
 		_, err := mutateAs(ctx, c, id, (*services).AckJob, req, &req.RequestId)
 		return err
 	})
@@ -102,7 +102,7 @@ func (j *Job) Nack(ctx context.Context, opts ...NackOption) error {
 	c := j.worker.client
 	err := j.finish(ctx, true, func(ctx context.Context, id *requestID) error {
 		req := nackRequest(j.worker.name, j.ID, j.Receipt, opts)
-		req.Namespace = c.namespace
+		req.Namespace = c.where()
 		_, err := mutateAs(ctx, c, id, (*services).NackJob, req, &req.RequestId)
 		return err
 	})
@@ -115,7 +115,7 @@ func (j *Job) Bury(ctx context.Context, reason string) error {
 	c := j.worker.client
 	err := j.finish(ctx, true, func(ctx context.Context, id *requestID) error {
 		req := &conclavev1.BuryJobRequest{
-			Namespace: c.namespace,
+			Namespace: c.where(),
 			Queue:     j.worker.name,
 			JobId:     uint64(j.ID),
 			Receipt:   int64(j.Receipt),

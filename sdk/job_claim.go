@@ -89,7 +89,7 @@ func (j *Job) extend(ctx context.Context) error {
 
 	sent := now()
 	req := &conclavev1.ExtendClaimRequest{
-		Namespace: s.client.namespace,
+		Namespace: s.client.where(),
 		Queue:     j.worker.name,
 		JobId:     uint64(j.ID),
 		Receipt:   int64(j.Receipt),

@@ -50,7 +50,7 @@ func KeepValue() PutOption {
 // to 4096 bytes, values any bytes up to 1 MiB.
 func (c *Client) Put(ctx context.Context, key, value string, opts ...PutOption) (Revision, error) {
 	req := putRequest(key, value, opts)
-	req.Namespace = c.namespace
+	req.Namespace = c.where()
 	res, err := mutate(ctx, c, (*services).Put, req, &req.RequestId)
 	if err != nil {
 		return 0, during(err, "put %q", key)
@@ -77,7 +77,7 @@ func (c *Client) Get(ctx context.Context, key string, opts ...ReadOption) (KV, e
 		opt.applyRange(r)
 	}
 	res, err := read(ctx, c, (*services).Get, &conclavev1.GetRequest{
-		Namespace:    c.namespace,
+		Namespace:    c.where(),
 		Key:          key,
 		Revision:     r.GetRevision(),
 		Serializable: r.GetSerializable(),
@@ -115,7 +115,7 @@ type DeleteOption interface {
 // delete what is not there is no error.
 func (c *Client) Delete(ctx context.Context, key string, opts ...DeleteOption) (Deleted, error) {
 	req := deleteRequest(key, opts)
-	req.Namespace = c.namespace
+	req.Namespace = c.where()
 	res, err := mutate(ctx, c, (*services).Delete, req, &req.RequestId)
 	if err != nil {
 		return Deleted{}, during(err, "delete %q", key)
@@ -138,7 +138,7 @@ func deleteRequest(key string, opts []DeleteOption) *conclavev1.DeleteRequest {
 // Compact forgets the history before a revision. Reads and watches at older
 // revisions fail with ErrCompacted from then on.
 func (c *Client) Compact(ctx context.Context, revision Revision) error {
-	req := &conclavev1.CompactRequest{Namespace: c.namespace, Revision: int64(revision)}
+	req := &conclavev1.CompactRequest{Namespace: c.where(), Revision: int64(revision)}
 	_, err := mutate(ctx, c, (*services).Compact, req, &req.RequestId)
 	return during(err, "compact up to revision %d", revision)
 }

@@ -28,7 +28,7 @@ type Lease struct {
 func (c *Client) GrantLease(ctx context.Context, opts ...SessionOption) (LeaseID, error) {
 	cfg := newSessionConfig(opts)
 	req := &conclavev1.GrantLeaseRequest{
-		Namespace: c.namespace,
+		Namespace: c.where(),
 		Ttl:       durationpb.New(cfg.ttl),
 		LeaseId:   int64(cfg.id),
 		Card:      cfg.card,
@@ -45,7 +45,7 @@ func (c *Client) GrantLease(ctx context.Context, opts ...SessionOption) (LeaseID
 func (c *Client) RenewLease(ctx context.Context, id LeaseID) (time.Duration, error) {
 	// A renewal has no request id: each one that arrives does good.
 	res, err := call(ctx, c, reads, (*services).RenewLease, &conclavev1.RenewLeaseRequest{
-		Namespace: c.namespace,
+		Namespace: c.where(),
 		LeaseId:   int64(id),
 	})
 	if err != nil {
@@ -59,7 +59,7 @@ func (c *Client) RenewLease(ctx context.Context, id LeaseID) (time.Duration, err
 func (c *Client) renewOnce(ctx context.Context, id LeaseID) (time.Duration, error) {
 	at := c.endpoints.pick()
 	res, err := at.long.RenewLease(ctx, &conclavev1.RenewLeaseRequest{
-		Namespace: c.namespace,
+		Namespace: c.where(),
 		LeaseId:   int64(id),
 	})
 	if err != nil {
@@ -75,7 +75,7 @@ func (c *Client) renewOnce(ctx context.Context, id LeaseID) (time.Duration, erro
 // RevokeLease ends a lease and all that it owns, in one commit. It returns how
 // many holds, waits, claims, instances and keys ended with it.
 func (c *Client) RevokeLease(ctx context.Context, id LeaseID, reason string) (released int64, err error) {
-	req := &conclavev1.RevokeLeaseRequest{Namespace: c.namespace, LeaseId: int64(id), Reason: reason}
+	req := &conclavev1.RevokeLeaseRequest{Namespace: c.where(), LeaseId: int64(id), Reason: reason}
 	res, err := mutate(ctx, c, (*services).RevokeLease, req, &req.RequestId)
 	if err != nil {
 		return 0, during(err, "revoke lease %d", id)
@@ -86,7 +86,7 @@ func (c *Client) RevokeLease(ctx context.Context, id LeaseID, reason string) (re
 // GetLease shows one lease with its keys.
 func (c *Client) GetLease(ctx context.Context, id LeaseID) (*Lease, error) {
 	res, err := read(ctx, c, (*services).GetLease, &conclavev1.GetLeaseRequest{
-		Namespace: c.namespace,
+		Namespace: c.where(),
 		LeaseId:   int64(id),
 		Keys:      true,
 	})
@@ -102,7 +102,7 @@ func (c *Client) Leases(ctx context.Context) iter.Seq2[*Lease, error] {
 		var after int64
 		for {
 			res, err := read(ctx, c, (*services).ListLeases, &conclavev1.ListLeasesRequest{
-				Namespace:    c.namespace,
+				Namespace:    c.where(),
 				AfterLeaseId: after,
 				Limit:        pageSize,
 			})

@@ -85,7 +85,7 @@ func (m *Mutex) Do(ctx context.Context, fn func(ctx context.Context, h *Hold) er
 func (m *Mutex) acquire(ctx context.Context, wait bool) (*Hold, error) {
 	s := m.session
 	req := &conclavev1.AcquireMutexRequest{
-		Namespace: s.client.namespace,
+		Namespace: s.client.where(),
 		Name:      m.name,
 		LeaseId:   int64(s.id),
 		Reentrant: m.reentrant,
@@ -127,7 +127,7 @@ func (m *Mutex) acquire(ctx context.Context, wait bool) (*Hold, error) {
 func (m *Mutex) cancelAcquire(ctx context.Context) error {
 	s := m.session
 	req := &conclavev1.CancelAcquireRequest{
-		Namespace: s.client.namespace,
+		Namespace: s.client.where(),
 		Name:      m.name,
 		LeaseId:   int64(s.id),
 	}
@@ -160,7 +160,7 @@ func (h *Hold) Unlock(ctx context.Context) error {
 	c := h.session.client
 	err := h.finish(ctx, func(ctx context.Context, id *requestID) error {
 		req := &conclavev1.ReleaseMutexRequest{
-			Namespace: c.namespace,
+			Namespace: c.where(),
 			Name:      h.mutex.name,
 			Token:     int64(h.Token()),
 		}

@@ -58,7 +58,7 @@ type BreakInfo struct {
 // GetMutex shows a mutex with the first hundred waiters. A mutex that nobody
 // ever locked is free, not an error.
 func (c *Client) GetMutex(ctx context.Context, name string) (*MutexInfo, error) {
-	res, err := read(ctx, c, (*services).GetMutex, &conclavev1.GetMutexRequest{Namespace: c.namespace, Name: name})
+	res, err := read(ctx, c, (*services).GetMutex, &conclavev1.GetMutexRequest{Namespace: c.where(), Name: name})
 	if err != nil {
 		return nil, during(err, "get mutex %q", name)
 	}
@@ -72,7 +72,7 @@ func (c *Client) Mutexes(ctx context.Context, prefix string) iter.Seq2[*MutexInf
 		after := ""
 		for {
 			res, err := read(ctx, c, (*services).ListMutexes, &conclavev1.ListMutexesRequest{
-				Namespace: c.namespace,
+				Namespace: c.where(),
 				Prefix:    prefix,
 				After:     after,
 				Limit:     pageSize,
@@ -114,7 +114,7 @@ func OnlyToken(token Token) BreakOption {
 // OnlyToken says who. reason is required; the holder's context ends with it, and
 // it stays on record together with actor. It returns the token that was broken.
 func (c *Client) BreakMutex(ctx context.Context, name, reason, actor string, opts ...BreakOption) (*BreakInfo, error) {
-	req := &conclavev1.BreakMutexRequest{Namespace: c.namespace, Name: name, Reason: reason, Actor: actor}
+	req := &conclavev1.BreakMutexRequest{Namespace: c.where(), Name: name, Reason: reason, Actor: actor}
 	for _, opt := range opts {
 		opt.applyBreak(req)
 	}
@@ -134,7 +134,7 @@ func (c *Client) BreakMutex(ctx context.Context, name, reason, actor string, opt
 // for it, e.g. because another process took it. It fails with ErrStaleToken or
 // ErrNotHeld when the token is not the current one.
 func (c *Client) ReleaseMutex(ctx context.Context, name string, token Token) error {
-	req := &conclavev1.ReleaseMutexRequest{Namespace: c.namespace, Name: name, Token: int64(token)}
+	req := &conclavev1.ReleaseMutexRequest{Namespace: c.where(), Name: name, Token: int64(token)}
 	_, err := mutate(ctx, c, (*services).ReleaseMutex, req, &req.RequestId)
 	return during(err, "unlock mutex %q", name)
 }

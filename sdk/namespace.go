@@ -2,6 +2,7 @@ package conclave
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	conclavev1 "github.com/conclavehq/conclave/proto/gen/conclave/v1"
@@ -10,6 +11,8 @@ import (
 // NamespaceInfo is one namespace.
 type NamespaceInfo struct {
 	Name string
+	// ID is its own: a namespace that is created again under this name has another.
+	ID uint32
 	// Shard is where it lives.
 	Shard uint64
 	// State is "active" or "deleting".
@@ -44,9 +47,20 @@ func (c *Client) Namespaces(ctx context.Context) ([]NamespaceInfo, error) {
 	return each(res.GetNamespaces(), namespaceFrom), nil
 }
 
+// Address names this namespace, and no other one that had or will have its name.
+// WithNamespace takes it, e.g. in a process that goes on with what another one
+// has stored.
+func (n NamespaceInfo) Address() string {
+	if n.ID == 0 {
+		return n.Name // the node is older and does not tell
+	}
+	return n.Name + "@" + strconv.FormatUint(uint64(n.ID), 10)
+}
+
 func namespaceFrom(n *conclavev1.Namespace) NamespaceInfo {
 	return NamespaceInfo{
 		Name:    n.GetName(),
+		ID:      n.GetId(),
 		Shard:   n.GetShardId(),
 		State:   n.GetState(),
 		Created: n.GetCreated().AsTime(),

@@ -48,6 +48,11 @@ func (f optionFunc) apply(cfg *config) { f(cfg) }
 
 // WithNamespace chooses the namespace of everything that the client does.
 // Default: "default".
+//
+// When the namespace is deleted, the client's calls, watches and sessions fail with
+// ErrNamespaceNotFound, also after one of that name was created again: that is
+// another one, in which revisions, tokens and ids begin anew. Who wants to use it
+// dials again.
 func WithNamespace(name string) Option {
 	return optionFunc(func(cfg *config) { cfg.namespace = name })
 }

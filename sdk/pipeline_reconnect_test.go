@@ -10,14 +10,17 @@ import (
 	conclave "github.com/conclavehq/conclave/sdk"
 )
 
-// cutter forwards connections to a node and cuts them when told.
+// cutter forwards connections to a node and cuts them when told. What passes
+// either way can be held back.
 type cutter struct {
-	listener net.Listener
-	target   string
-	work     sync.WaitGroup
+	listener          net.Listener
+	target            string
+	requests, answers valve
+	work              sync.WaitGroup
 
-	mu    sync.Mutex // protects conns
-	conns []net.Conn
+	mu     sync.Mutex // protects what follows
+	conns  []net.Conn
+	closed bool // connections are refused
 }
 
 func newCutter(t *testing.T, target string) *cutter {
@@ -31,6 +34,8 @@ func newCutter(t *testing.T, target string) *cutter {
 	t.Cleanup(func() {
 		_ = listener.Close()
 		c.cut()
+		c.requests.open()
+		c.answers.open()
 		c.work.Wait()
 	})
 	return c
@@ -49,17 +54,43 @@ func (c *cutter) accept() {
 			_ = near.Close()
 			continue
 		}
-		c.mu.Lock()
-		c.conns = append(c.conns, near, far)
-		c.mu.Unlock()
-		pump := func(to, from net.Conn) {
-			_, _ = io.Copy(to, from)
+		if !c.keep(near, far) {
+			_ = near.Close()
+			_ = far.Close()
+			continue
+		}
+		pump := func(to, from net.Conn, through *valve) {
+			_, _ = io.Copy(valved{to, through}, from)
 			_ = to.Close()
 			_ = from.Close()
 		}
-		c.work.Go(func() { pump(near, far) })
-		c.work.Go(func() { pump(far, near) })
+		c.work.Go(func() { pump(near, far, &c.answers) })
+		c.work.Go(func() { pump(far, near, &c.requests) })
 	}
+}
+
+func (c *cutter) keep(conns ...net.Conn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	c.conns = append(c.conns, conns...)
+	return true
+}
+
+// close cuts, and refuses new connections until open.
+func (c *cutter) close() {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	c.cut()
+}
+
+func (c *cutter) open() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = false
 }
 
 func (c *cutter) cut() {
@@ -69,6 +100,54 @@ func (c *cutter) cut() {
 		_ = conn.Close()
 	}
 	c.conns = nil
+}
+
+// valve holds back what passes while it is shut.
+type valve struct {
+	mu   sync.Mutex    // protects shut
+	shut chan struct{} // closed when it opens; nil: it is open
+	held chan struct{} // gets a token when something is held back
+}
+
+func (v *valve) close() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.shut, v.held = make(chan struct{}), make(chan struct{}, 1)
+}
+
+func (v *valve) open() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.shut != nil {
+		close(v.shut)
+		v.shut = nil
+	}
+}
+
+// pass returns when the valve is open.
+func (v *valve) pass() {
+	v.mu.Lock()
+	shut, held := v.shut, v.held
+	v.mu.Unlock()
+	if shut == nil {
+		return
+	}
+	select {
+	case held <- struct{}{}:
+	default:
+	}
+	<-shut
+}
+
+// valved writes through a valve.
+type valved struct {
+	to      io.Writer
+	through *valve
+}
+
+func (w valved) Write(p []byte) (int, error) {
+	w.through.pass()
+	return w.to.Write(p)
 }
 
 // Each write takes effect once, however often the stream that carries it is cut.

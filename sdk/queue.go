@@ -78,7 +78,7 @@ func WithHeaders(headers map[string]string) EnqueueOption {
 // before. A body has up to 1 MiB.
 func (q *Queue) Enqueue(ctx context.Context, body []byte, opts ...EnqueueOption) (JobID, error) {
 	req := enqueueRequest(q.name, body, opts)
-	req.Namespace = q.client.namespace
+	req.Namespace = q.client.where()
 	res, err := mutate(ctx, q.client, (*services).Enqueue, req, &req.RequestId)
 	if err != nil {
 		return 0, during(err, "enqueue in %q", q.name)
@@ -132,7 +132,7 @@ func Because(reason string) NackOption {
 // fails with ErrStaleReceipt when the claim is over.
 func (q *Queue) Ack(ctx context.Context, id JobID, receipt Token, opts ...AckOption) error {
 	req := ackRequest(q.name, id, receipt, opts)
-	req.Namespace = q.client.namespace
+	req.Namespace = q.client.where()
 	_, err := mutate(ctx, q.client, (*services).AckJob, req, &req.RequestId)
 	return during(err, "ack job %d of %q", id, q.name)
 }
@@ -141,7 +141,7 @@ func (q *Queue) Ack(ctx context.Context, id JobID, receipt Token, opts ...AckOpt
 // for it. dead says that its attempts are used up.
 func (q *Queue) Nack(ctx context.Context, id JobID, receipt Token, opts ...NackOption) (dead bool, err error) {
 	req := nackRequest(q.name, id, receipt, opts)
-	req.Namespace = q.client.namespace
+	req.Namespace = q.client.where()
 	res, err := mutate(ctx, q.client, (*services).NackJob, req, &req.RequestId)
 	return res.GetDead(), during(err, "nack job %d of %q", id, q.name)
 }

@@ -82,7 +82,7 @@ type JobAttempt struct {
 // is finished and not retained.
 func (q *Queue) Get(ctx context.Context, id JobID) (*JobInfo, error) {
 	res, err := read(ctx, q.client, (*services).GetJob, &conclavev1.GetJobRequest{
-		Namespace: q.client.namespace,
+		Namespace: q.client.where(),
 		Queue:     q.name,
 		JobId:     uint64(id),
 	})
@@ -99,7 +99,7 @@ func (q *Queue) Peek(ctx context.Context, state JobState) iter.Seq2[*JobInfo, er
 		var after uint64
 		for {
 			res, err := read(ctx, q.client, (*services).PeekJobs, &conclavev1.PeekJobsRequest{
-				Namespace:  q.client.namespace,
+				Namespace:  q.client.where(),
 				Queue:      q.name,
 				State:      conclavev1.JobState(state),
 				AfterJobId: after,
@@ -137,7 +137,7 @@ func (q *Queue) KickJob(ctx context.Context, id JobID) error {
 }
 
 func (q *Queue) kick(ctx context.Context, req *conclavev1.KickJobsRequest) (int64, error) {
-	req.Namespace, req.Queue = q.client.namespace, q.name
+	req.Namespace, req.Queue = q.client.where(), q.name
 	res, err := mutate(ctx, q.client, (*services).KickJobs, req, &req.RequestId)
 	return res.GetKicked(), during(err, "kick jobs of %q", q.name)
 }
@@ -145,7 +145,7 @@ func (q *Queue) kick(ctx context.Context, req *conclavev1.KickJobsRequest) (int6
 // Bury puts a job aside as dead, in whosever hands it is.
 func (q *Queue) Bury(ctx context.Context, id JobID, reason string) error {
 	req := &conclavev1.BuryJobRequest{
-		Namespace: q.client.namespace,
+		Namespace: q.client.where(),
 		Queue:     q.name,
 		JobId:     uint64(id),
 		Reason:    reason,
@@ -157,7 +157,7 @@ func (q *Queue) Bury(ctx context.Context, id JobID, reason string) error {
 // Cancel removes a job in any state. The context of whoever works on it ends.
 func (q *Queue) Cancel(ctx context.Context, id JobID, reason string) error {
 	req := &conclavev1.CancelJobRequest{
-		Namespace: q.client.namespace,
+		Namespace: q.client.where(),
 		Queue:     q.name,
 		JobId:     uint64(id),
 		Reason:    reason,

@@ -25,7 +25,7 @@ type QueueStats struct {
 // never had one.
 func (q *Queue) Stats(ctx context.Context) (*QueueStats, error) {
 	res, err := read(ctx, q.client, (*services).GetQueue, &conclavev1.GetQueueRequest{
-		Namespace: q.client.namespace,
+		Namespace: q.client.where(),
 		Queue:     q.name,
 	})
 	if err != nil {
@@ -41,7 +41,7 @@ func (c *Client) Queues(ctx context.Context, prefix string) iter.Seq2[*QueueStat
 		after := ""
 		for {
 			res, err := read(ctx, c, (*services).ListQueues, &conclavev1.ListQueuesRequest{
-				Namespace: c.namespace,
+				Namespace: c.where(),
 				Prefix:    prefix,
 				After:     after,
 				Limit:     pageSize,

@@ -132,7 +132,7 @@ func (w *Worker) claim(ctx context.Context, n int, cfg claimConfig) ([]*Job, err
 func (w *Worker) ask(ctx context.Context, n int, wait time.Duration, cfg claimConfig) ([]*Job, error) {
 	s := w.session
 	req := &conclavev1.ClaimJobsRequest{
-		Namespace: s.client.namespace,
+		Namespace: s.client.where(),
 		Queue:     w.name,
 		LeaseId:   int64(s.id),
 		Max:       int32(n),
@@ -176,7 +176,7 @@ func (w *Worker) ask(ctx context.Context, n int, wait time.Duration, cfg claimCo
 func (w *Worker) cancelClaim(ctx context.Context) error {
 	s := w.session
 	req := &conclavev1.CancelClaimRequest{
-		Namespace: s.client.namespace,
+		Namespace: s.client.where(),
 		Queue:     w.name,
 		LeaseId:   int64(s.id),
 	}

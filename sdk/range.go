@@ -131,7 +131,7 @@ type RangeResult struct {
 // answer. To find nothing is no error.
 func (c *Client) Range(ctx context.Context, key string, opts ...RangeOption) (*RangeResult, error) {
 	req := rangeRequest(key, opts)
-	req.Namespace = c.namespace
+	req.Namespace = c.where()
 	res, err := c.rangePage(ctx, req)
 	return res, during(err, "get %q", key)
 }
@@ -141,7 +141,7 @@ func (c *Client) Range(ctx context.Context, key string, opts ...RangeOption) (*R
 func (c *Client) All(ctx context.Context, key string, opts ...RangeOption) iter.Seq2[KV, error] {
 	return func(yield func(KV, error) bool) {
 		req := rangeRequest(key, opts)
-		req.Namespace = c.namespace
+		req.Namespace = c.where()
 		req.SortOrder, req.SortTarget = 0, 0
 		left := req.GetLimit()
 		for {

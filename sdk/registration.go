@@ -81,7 +81,7 @@ func (r *Registration) Deregister(ctx context.Context) error {
 func (r *Registration) watch() {
 	own := r.Instance()
 	open := func() *conclavev1.WatchInstancesRequest {
-		return &conclavev1.WatchInstancesRequest{Namespace: r.session.client.namespace, Service: own.Service}
+		return &conclavev1.WatchInstancesRequest{Namespace: r.session.client.where(), Service: own.Service}
 	}
 	for failures := (backoff{}); r.ctx.Err() == nil; pause(r.ctx, failures.next(0)) {
 		err := follow(r.ctx, r.session.client, (*services).WatchInstances, open, func(res *conclavev1.WatchInstancesResponse) bool {

@@ -71,7 +71,7 @@ func (s *Session) Register(ctx context.Context, instance Instance) (*Registratio
 		return nil, err
 	}
 	req := &conclavev1.RegisterInstanceRequest{
-		Namespace: s.client.namespace,
+		Namespace: s.client.where(),
 		Instance: &conclavev1.Instance{
 			Service:  instance.Service,
 			Id:       instance.ID,
@@ -131,7 +131,7 @@ func (c *Client) DeregisterInstance(ctx context.Context, service, id string) err
 }
 
 func (c *Client) updateInstance(ctx context.Context, service, id string, owner LeaseID, opts []UpdateOption) (Instance, error) {
-	req := &conclavev1.UpdateInstanceRequest{Namespace: c.namespace, Service: service, Id: id, LeaseId: int64(owner)}
+	req := &conclavev1.UpdateInstanceRequest{Namespace: c.where(), Service: service, Id: id, LeaseId: int64(owner)}
 	for _, opt := range opts {
 		opt.applyUpdate(req)
 	}
@@ -143,7 +143,7 @@ func (c *Client) updateInstance(ctx context.Context, service, id string, owner L
 }
 
 func (c *Client) deregisterInstance(ctx context.Context, service, id string, owner LeaseID) error {
-	req := &conclavev1.DeregisterInstanceRequest{Namespace: c.namespace, Service: service, Id: id, LeaseId: int64(owner)}
+	req := &conclavev1.DeregisterInstanceRequest{Namespace: c.where(), Service: service, Id: id, LeaseId: int64(owner)}
 	_, err := mutate(ctx, c, (*services).DeregisterInstance, req, &req.RequestId)
 	return during(err, "deregister %s of service %q", id, service)
 }
@@ -152,7 +152,7 @@ func (c *Client) deregisterInstance(ctx context.Context, service, id string, own
 // empty service means all services.
 func (c *Client) Instances(ctx context.Context, service string) iter.Seq2[Instance, error] {
 	return func(yield func(Instance, error) bool) {
-		req := &conclavev1.ListInstancesRequest{Namespace: c.namespace, Service: service, Limit: pageSize}
+		req := &conclavev1.ListInstancesRequest{Namespace: c.where(), Service: service, Limit: pageSize}
 		for {
 			res, err := read(ctx, c, (*services).ListInstances, req)
 			if err != nil {

@@ -37,7 +37,7 @@ func (c *Client) WatchInstances(ctx context.Context, service string) iter.Seq2[I
 	return func(yield func(InstancesUpdate, error) bool) {
 		known := instanceSet{}
 		open := func() *conclavev1.WatchInstancesRequest {
-			return &conclavev1.WatchInstancesRequest{Namespace: c.namespace, Service: service}
+			return &conclavev1.WatchInstancesRequest{Namespace: c.where(), Service: service}
 		}
 		err := follow(ctx, c, (*services).WatchInstances, open, func(res *conclavev1.WatchInstancesResponse) bool {
 			return yield(known.apply(res), nil)
@@ -92,7 +92,7 @@ func (c *Client) Services(ctx context.Context, prefix string) iter.Seq2[ServiceI
 		after := ""
 		for {
 			res, err := read(ctx, c, (*services).ListServices, &conclavev1.ListServicesRequest{
-				Namespace: c.namespace,
+				Namespace: c.where(),
 				Prefix:    prefix,
 				After:     after,
 				Limit:     pageSize,

@@ -46,7 +46,7 @@ func (c *Client) NewSession(ctx context.Context, opts ...SessionOption) (*Sessio
 		// bring the answer of the first.
 		sent := now()
 		req := &conclavev1.GrantLeaseRequest{
-			Namespace: c.namespace,
+			Namespace: c.where(),
 			Ttl:       durationpb.New(cfg.ttl),
 			LeaseId:   int64(cfg.id),
 			Card:      cfg.card,
@@ -130,7 +130,7 @@ func (s *Session) Close(ctx context.Context) error {
 		defer cancel()
 	}
 	req := &conclavev1.RevokeLeaseRequest{
-		Namespace: s.client.namespace,
+		Namespace: s.client.where(),
 		LeaseId:   int64(s.id),
 		Reason:    "closed by its owner",
 	}

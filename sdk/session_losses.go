@@ -39,7 +39,7 @@ func (s *Session) watchLosses() {
 func (s *Session) listen(failures *backoff) (*node, error) {
 	heard := false
 	at, _, err := receive(s.ctx, s.client, (*services).WatchLease, &conclavev1.WatchLeaseRequest{
-		Namespace: s.client.namespace,
+		Namespace: s.client.where(),
 		LeaseId:   int64(s.id),
 	}, func(res *conclavev1.WatchLeaseResponse) bool {
 		if !heard {

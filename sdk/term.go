@@ -54,7 +54,7 @@ func (t *Term) Resign(ctx context.Context, opts ...ResignOption) error {
 	c := t.session.client
 	err := t.finish(ctx, func(ctx context.Context, id *requestID) error {
 		req := resignRequest(t.election.name, t.Number(), opts)
-		req.Namespace = c.namespace
+		req.Namespace = c.where()
 		_, err := mutateAs(ctx, c, id, (*services).Resign, req, &req.RequestId)
 		if errors.Is(err, ErrCandidateNotFound) {
 			// The term is over here already, so it must not go on there.

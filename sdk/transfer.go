@@ -78,7 +78,7 @@ type ImportResult struct {
 // for, because somebody else writes to it.
 func (c *Client) ImportKeys(ctx context.Context, b ImportBatch) (ImportResult, error) {
 	req := &conclavev1.ImportKeysRequest{
-		Namespace:        c.namespace,
+		Namespace:        c.where(),
 		Source:           b.Source,
 		ExpectedRevision: int64(b.Expected),
 		Part:             b.Part.proto(),
@@ -147,7 +147,7 @@ type ImportStatus struct {
 
 // ImportStatus tells how far the client's namespace was imported.
 func (c *Client) ImportStatus(ctx context.Context) (ImportStatus, error) {
-	res, err := read(ctx, c, (*services).GetImport, &conclavev1.GetImportRequest{Namespace: c.namespace})
+	res, err := read(ctx, c, (*services).GetImport, &conclavev1.GetImportRequest{Namespace: c.where()})
 	if err != nil {
 		return ImportStatus{}, during(err, "read how far the namespace was imported")
 	}
@@ -173,7 +173,7 @@ type ExportedKeys struct {
 // leaves the values out.
 func (c *Client) ExportKeys(ctx context.Context, from, to string, at Revision, keysOnly bool) (ExportedKeys, error) {
 	res, err := read(ctx, c, (*services).ExportKeys, &conclavev1.ExportKeysRequest{
-		Namespace: c.namespace, Key: []byte(from), RangeEnd: []byte(to), Revision: int64(at), KeysOnly: keysOnly,
+		Namespace: c.where(), Key: []byte(from), RangeEnd: []byte(to), Revision: int64(at), KeysOnly: keysOnly,
 	})
 	if err != nil {
 		return ExportedKeys{}, during(err, "read a page of keys")
@@ -204,7 +204,7 @@ type ExportedLeases struct {
 // ExportLeases reads a page of the leases after one; 0 is for the first page.
 func (c *Client) ExportLeases(ctx context.Context, after LeaseID) (ExportedLeases, error) {
 	res, err := read(ctx, c, (*services).ExportLeases, &conclavev1.ExportLeasesRequest{
-		Namespace: c.namespace, AfterLeaseId: int64(after),
+		Namespace: c.where(), AfterLeaseId: int64(after),
 	})
 	if err != nil {
 		return ExportedLeases{}, during(err, "read a page of leases")

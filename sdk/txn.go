@@ -79,7 +79,7 @@ type OpResult struct {
 // transaction.
 func (t *Txn) Commit(ctx context.Context) (*TxnResult, error) {
 	req := t.request()
-	req.Namespace = t.client.namespace
+	req.Namespace = t.client.where()
 	var res *conclavev1.TxnResponse
 	var err error
 	if planted.Bug == planted.RetryWithoutID {

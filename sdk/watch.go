@@ -93,7 +93,7 @@ func WithProgress(every time.Duration) WatchOption {
 func (c *Client) Watch(ctx context.Context, key string, opts ...WatchOption) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		w := &watch{
-			req: &conclavev1.WatchRequest{Namespace: c.namespace, Span: &conclavev1.Span{Key: key}},
+			req: &conclavev1.WatchRequest{Namespace: c.where(), Span: &conclavev1.Span{Key: key}},
 		}
 		for _, opt := range opts {
 			opt.applyWatch(w)

@@ -28,15 +28,16 @@ func newNamespaceCommand(a *app) *cobra.Command {
 
 type namespaceJSON struct {
 	Name    string    `json:"name"`
+	ID      uint32    `json:"id"`
 	Shard   uint64    `json:"shard_id"`
 	State   string    `json:"state"`
 	Created time.Time `json:"created"`
 }
 
-var namespaceHead = []string{"NAME", "SHARD", "STATE", "CREATED"}
+var namespaceHead = []string{"NAME", "ID", "SHARD", "STATE", "CREATED"}
 
 func namespaceRow(n conclave.NamespaceInfo) []string {
-	return []string{n.Name, fmt.Sprint(n.Shard), n.State, clock(n.Created)}
+	return []string{n.Name, fmt.Sprint(n.ID), fmt.Sprint(n.Shard), n.State, clock(n.Created)}
 }
 
 func newNamespaceCreateCommand(a *app) *cobra.Command {

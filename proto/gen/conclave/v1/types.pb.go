@@ -7,7 +7,8 @@
 // Package conclave.v1 is the public API. It speaks to people with curl as much
 // as to programs: keys and names are strings, values are given as text, JSON or
 // bytes, durations are "10s". Every request may name a namespace; empty means
-// "default".
+// "default". A request that goes on from what was learned before names it as
+// "name@id", see NamespaceService.
 
 package conclavev1
 

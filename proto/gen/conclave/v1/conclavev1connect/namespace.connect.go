@@ -50,7 +50,7 @@ type NamespaceServiceClient interface {
 	CreateNamespace(context.Context, *v1.CreateNamespaceRequest) (*v1.CreateNamespaceResponse, error)
 	// DeleteNamespace removes a namespace with all that is in it.
 	DeleteNamespace(context.Context, *v1.DeleteNamespaceRequest) (*v1.DeleteNamespaceResponse, error)
-	// ListNamespaces shows all namespaces.
+	// ListNamespaces shows all namespaces, or the one of a name.
 	ListNamespaces(context.Context, *v1.ListNamespacesRequest) (*v1.ListNamespacesResponse, error)
 }
 
@@ -127,7 +127,7 @@ type NamespaceServiceHandler interface {
 	CreateNamespace(context.Context, *v1.CreateNamespaceRequest) (*v1.CreateNamespaceResponse, error)
 	// DeleteNamespace removes a namespace with all that is in it.
 	DeleteNamespace(context.Context, *v1.DeleteNamespaceRequest) (*v1.DeleteNamespaceResponse, error)
-	// ListNamespaces shows all namespaces.
+	// ListNamespaces shows all namespaces, or the one of a name.
 	ListNamespaces(context.Context, *v1.ListNamespacesRequest) (*v1.ListNamespacesResponse, error)
 }
 
