@@ -95,8 +95,8 @@ func (c *check) namespace(name string) {
 
 // isNamespaceID reports whether text is an id as the service writes it.
 func isNamespaceID(text string) bool {
-	id, err := strconv.ParseUint(text, 10, 32)
-	return err == nil && strconv.FormatUint(id, 10) == text
+	_, err := strconv.ParseUint(text, 10, 32)
+	return err == nil && text[0] != '0'
 }
 
 func (c *check) namespaceName(field, name string) {

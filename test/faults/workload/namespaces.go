@@ -48,7 +48,10 @@ func (o *namespaceOwner) run() {
 	for o.next() {
 		o.times++
 		space := o.name() + "#" + strconv.Itoa(o.times)
-		if !o.live(space) && o.load.stopping.Err() == nil {
+		switch {
+		case o.live(space):
+			o.load.pool.forget(o.name()) // a client stays in the namespace that it found
+		case o.load.stopping.Err() == nil:
 			o.load.pool.forget(o.name())
 			o.names, o.times, o.unknown = o.names+1, 0, false
 		}
