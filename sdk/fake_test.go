@@ -30,6 +30,7 @@ type fakeNode struct {
 	txn     func(*conclavev1.TxnRequest) (*conclavev1.TxnResponse, error)
 	get     func(*conclavev1.GetRequest) (*conclavev1.GetResponse, error)
 	create  func() error
+	spaces  func(*conclavev1.ListNamespacesRequest) (*conclavev1.ListNamespacesResponse, error)
 	acquire func(context.Context, *conclavev1.AcquireMutexRequest) (*conclavev1.AcquireMutexResponse, error)
 	cancel  func(*conclavev1.CancelAcquireRequest) (*conclavev1.CancelAcquireResponse, error)
 	release func(*conclavev1.ReleaseMutexRequest) (*conclavev1.ReleaseMutexResponse, error)
@@ -123,6 +124,10 @@ func (f *fakeNode) Get(_ context.Context, req *conclavev1.GetRequest) (*conclave
 
 func (f *fakeNode) CreateNamespace(context.Context, *conclavev1.CreateNamespaceRequest) (*conclavev1.CreateNamespaceResponse, error) {
 	return &conclavev1.CreateNamespaceResponse{}, f.create()
+}
+
+func (f *fakeNode) ListNamespaces(_ context.Context, req *conclavev1.ListNamespacesRequest) (*conclavev1.ListNamespacesResponse, error) {
+	return f.spaces(req)
 }
 
 func (f *fakeNode) AcquireMutex(ctx context.Context, req *conclavev1.AcquireMutexRequest) (*conclavev1.AcquireMutexResponse, error) {
