@@ -86,6 +86,15 @@ type Config struct {
 	MaxQueuedOps   int
 	MaxQueuedBytes int
 
+	// LeastRoom is how many bytes must stay free on a disk of a size, that of Dir.
+	// With less on any node, the cluster refuses what makes its state larger. Nil:
+	// this node does not look.
+	LeastRoom func(total int64) int64
+
+	// DiskRoom tells how many bytes are free on the disk of a directory, and how
+	// many it has. Nil asks the operating system.
+	DiskRoom func(dir string) (free, total int64, err error)
+
 	// Dial opens connections to other nodes' peer ports. Nil dials TCP. Tests cut
 	// the network here.
 	Dial func(ctx context.Context, addr string) (net.Conn, error)
@@ -117,6 +126,9 @@ func (c Config) withDefaults() (Config, error) {
 	c.SnapshotBytesPerSecond = or(c.SnapshotBytesPerSecond, 64<<20)
 	c.MaxQueuedOps = or(c.MaxQueuedOps, 50_000)
 	c.MaxQueuedBytes = or(c.MaxQueuedBytes, 64<<20)
+	if c.DiskRoom == nil {
+		c.DiskRoom = diskRoom
+	}
 	if c.Dial == nil {
 		c.Dial = dialPeer
 	}
