@@ -21,7 +21,7 @@ const (
 // entries that the state has, and records that were deleted. Otherwise both go
 // only after so many more entries, which may not come when writes are refused.
 func (c *Cluster) makeRoom(ctx context.Context) {
-	seen := make(map[uint64]uint64) // by shard, what was applied then
+	cut := make(map[uint64]uint64) // by shard, what was applied when its log was cut
 	for {
 		select {
 		case <-c.reclaim:
@@ -30,10 +30,11 @@ func (c *Cluster) makeRoom(ctx context.Context) {
 		}
 		for _, id := range c.id.shards() {
 			s := c.shards[id]
-			if applied := s.machine.Applied(); applied > seen[id] {
-				seen[id] = applied
-				s.makeRoom(ctx)
+			if applied := s.machine.Applied(); applied > cut[id]+reclaimKeeps {
+				cut[id] = applied
+				s.cutLog(ctx)
 			}
+			s.reclaim(ctx)
 		}
 		if !pause(ctx, nil, reclaimPause) {
 			return
@@ -41,18 +42,24 @@ func (c *Cluster) makeRoom(ctx context.Context) {
 	}
 }
 
-// makeRoom does so for one replica. What fails is tried again with the next
-// entries; that a file cannot be written ends the process where it is noticed.
-func (s *shard) makeRoom(ctx context.Context) {
+// cutLog has Dragonboat forget what the state has, which it writes first. What
+// fails is tried again with the next entries; that a file cannot be written ends
+// the process where it is noticed.
+func (s *shard) cutLog(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, reclaimTimeout)
 	defer cancel()
-	// Dragonboat has the machine write what is in memory, and then forgets the log.
 	_, err := s.raft.SyncRequestSnapshot(ctx, s.id, dragonboat.SnapshotOption{
 		OverrideCompactionOverhead: true, CompactionOverhead: reclaimKeeps,
 	})
 	if err != nil {
 		s.log.Debug().Err(err).Msg("the log is not cut shorter now")
 	}
+}
+
+// reclaim gives back what deleted records take.
+func (s *shard) reclaim(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, reclaimTimeout)
+	defer cancel()
 	if err := s.machine.Reclaim(ctx); err != nil && ctx.Err() == nil {
 		s.log.Debug().Err(err).Msg("the room of deleted records is not given back now")
 	}

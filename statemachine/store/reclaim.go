@@ -28,6 +28,9 @@ func (d *DB) Reclaim(ctx context.Context) error {
 		return err
 	}
 	defer d.views.Done()
+	if err := d.flush(); err != nil { // what was deleted last is in memory
+		return fmt.Errorf("store: reclaim: %w", err)
+	}
 	garbage := d.pebble.Metrics().Table.Garbage
 	if garbage.PointDeletionsBytesEstimate+garbage.RangeDeletionsBytesEstimate < worthReclaiming {
 		return nil
