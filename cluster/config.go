@@ -30,6 +30,9 @@ type Config struct {
 	// closes them, also when Start fails. Required.
 	PeerListeners []net.Listener
 
+	// PeerConnections bounds the connections to PeerListeners. Zero means 1,000.
+	PeerConnections int
+
 	// AdvertisePeerURL is where the other nodes reach this one. Empty: the URL
 	// that InitialCluster has for Name.
 	AdvertisePeerURL string

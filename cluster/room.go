@@ -15,6 +15,9 @@ const (
 	// roomPause is how often a node looks at its disk. Of what is written
 	// meanwhile, the least room has to hold the most.
 	roomPause = 100 * time.Millisecond
+	// roomLasts is how long there has to be room before writes go on: a disk where
+	// files are rewritten has some for moments.
+	roomLasts = time.Second
 	// peerRoomPause is how often it asks each other node, and peerRoomLasts how
 	// long it believes an answer: a node that is gone does not stop the others.
 	peerRoomPause = 500 * time.Millisecond
@@ -25,7 +28,7 @@ const (
 // too little, leaders log nothing that makes the state larger: every replica that
 // has room now needs it for that, and one without would end (promise S3).
 //
-//	roomy ──free < least on some node──▶ short ──free ≥ 5/4 least on all──▶ roomy
+//	roomy ──free < least on some node──▶ short ──free ≥ 5/4 least on all, for a second──▶ roomy
 //
 // Apply knows nothing of it: what is in the log is applied.
 type room struct {
@@ -37,6 +40,8 @@ type room struct {
 		// until is how long the nodes without room are believed to have none.
 		until map[string]time.Time
 		own   DiskRoom
+		// lacked is when this node had too little last.
+		lacked time.Time
 	}
 }
 
@@ -47,6 +52,17 @@ type DiskRoom struct {
 	Free, Least int64
 	// Short says that this node has too little.
 	Short bool
+}
+
+// look decides whether this node is short of room, and keeps what it has.
+func (r *room) look(own *DiskRoom, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if own.Free < own.Least || r.mu.own.Short && own.Free < own.Least+own.Least/4 {
+		r.mu.lacked = now
+	}
+	own.Short = now.Equal(r.mu.lacked) || r.mu.own.Short && now.Sub(r.mu.lacked) < roomLasts
+	r.mu.own = *own
 }
 
 // tell notes whether a node has too little room, and says whether that changed
@@ -124,11 +140,7 @@ func (c *Cluster) lookAtRoom() error {
 	if free < own.Least+mostPending {
 		own.Free -= c.pending()
 	}
-	was := c.DiskRoom().Short
-	own.Short = own.Free < own.Least || was && own.Free < own.Least+own.Least/4
-	c.room.mu.Lock()
-	c.room.mu.own = own
-	c.room.mu.Unlock()
+	c.room.look(&own, time.Now())
 	c.heardOfRoom(c.id.Name, own.Short, 0)
 	if own.Free < 2*own.Least {
 		select {

@@ -67,7 +67,7 @@ type Server struct {
 	// MinFreeSpace is how much of the data directory's disk has to stay free: a
 	// number of bytes ("512MiB"), a part of the disk ("10%"), "auto" or, not to look,
 	// "0". With less on any node the cluster refuses what makes its state larger.
-	// "auto" is 5 %, at least 64 MiB and at most 1 GiB, and never more than a quarter.
+	// "auto" is 5 %, at least 256 MiB and at most 1 GiB, and never more than a quarter.
 	MinFreeSpace string `koanf:"min-free-space"`
 
 	// LogLevel is debug, info, warn or error.

@@ -9,7 +9,7 @@ import (
 
 // What "auto" is between, on disks that are not small.
 const (
-	autoLeast = 64 << 20
+	autoLeast = 256 << 20
 	autoMost  = 1 << 30
 )
 

@@ -11,7 +11,7 @@ func TestLeastRoom(t *testing.T) {
 	}{
 		{"auto", 0, 0},
 		{"auto", 160 * mib, 40 * mib},
-		{"auto", 1 * gib, 64 * mib},
+		{"auto", 1 * gib, 256 * mib},
 		{"auto", 10 * gib, 512 * mib},
 		{"auto", 1000 * gib, gib},
 		{"10%", 1000 * mib, 100 * mib},

@@ -14,12 +14,18 @@ import (
 
 // newRegistry makes a registry of the node's own, with what the process and the
 // shards tell about themselves.
-func newRegistry(c *cluster.Cluster) *prometheus.Registry {
+func newRegistry(c *cluster.Cluster, d *door) *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		shardMetrics{c},
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "conclave_client_connections", Help: "Connections of clients that are open now.",
+		}, func() float64 { return float64(d.open.Load()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "conclave_client_connections_refused_total", Help: "Connections of clients that were turned away, because there were too many.",
+		}, func() float64 { return float64(d.turned.Load()) }),
 	)
 	return registry
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -21,7 +22,7 @@ import (
 
 // roomyBytes is the size of a disk that holds a state beside the Raft log, of which
 // several files are kept to be used again.
-const roomyBytes = 512 << 20
+const roomyBytes = 768 << 20
 
 // A disk runs nearly full under writes. No process ends: writes are refused with
 // a reason, on both surfaces, and reads, sessions, releases and deletes go on.
@@ -198,7 +199,7 @@ func fillUntilRefused(t *testing.T, n *node, client *conclave.Client) map[string
 	t.Helper()
 	ctx := within(t, 2*patience)
 	kept := make(map[string]string)
-	refusedSince := time.Now()
+	refusedSince, lowest := time.Now(), int64(math.MaxInt64)
 	for i := 0; time.Since(refusedSince) < 8*time.Second; i++ {
 		key, value := fmt.Sprintf("k/%05d", i), incompressible(uint64(i))
 		_, err := client.Put(ctx, key, value)
@@ -211,7 +212,9 @@ func fillUntilRefused(t *testing.T, n *node, client *conclave.Client) map[string
 		case !errors.Is(err, conclave.ErrNoSpace):
 			t.Fatal(err)
 		}
+		lowest = min(lowest, room(t, n.dir))
 	}
+	t.Logf("there were at least %d MiB all the time", lowest>>20)
 	return kept
 }
 
