@@ -76,7 +76,11 @@ func TestNoSpace(t *testing.T) {
 		t.Fatalf("compact: %v", err)
 	}
 	eventually(t, patience, func(ctx context.Context) error {
-		return second(client.Put(ctx, "after", strings.Repeat("v", 64<<10)))
+		if _, err := client.Put(ctx, "after", strings.Repeat("v", 64<<10)); err != nil {
+			return fmt.Errorf("%d MiB are free, the log takes %d, the state %d: %w", room(t, n.dir)>>20,
+				used(t, filepath.Join(n.dir, "raft"))>>20, used(t, filepath.Join(n.dir, "sm"))>>20, err)
+		}
+		return nil
 	})
 	if after := used(t, n.dir); after > before*2/3 {
 		t.Errorf("deleting everything left %d of %d MiB", after>>20, before>>20)
