@@ -142,7 +142,8 @@ func (c *Cluster) lookAtRoom() error {
 	}
 	c.room.look(&own, time.Now())
 	c.heardOfRoom(c.id.Name, own.Short, 0)
-	if own.Free < 2*own.Least {
+	// To make room takes some: with none at all the attempt would end the process.
+	if own.Free < 2*own.Least && free > own.Least/8 {
 		select {
 		case c.reclaim <- struct{}{}:
 		default:
