@@ -21,7 +21,7 @@ func (c *Cluster) listen() error {
 	if c.cfg.AdvertisePeerURL == "" { // a cluster of one
 		c.cfg.AdvertisePeerURL = "http://" + listeners[0].Addr().String()
 	}
-	mux, err := transport.Listen(transport.MuxConfig{Log: c.log}, listeners...)
+	mux, err := transport.Listen(transport.MuxConfig{MaxConnections: c.cfg.PeerConnections, Log: c.log}, listeners...)
 	if err != nil {
 		return err
 	}

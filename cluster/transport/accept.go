@@ -50,10 +50,14 @@ func (m *Mux) admit(conn net.Conn) {
 	}
 	c := &muxConn{Conn: conn, mux: m}
 	m.mu.Lock()
-	if m.mu.closed {
+	full := len(m.mu.conns) >= m.cfg.MaxConnections
+	if m.mu.closed || full {
 		m.mu.Unlock()
 		_ = conn.Close()
 		<-m.slots
+		if full {
+			m.log.Warn().Int("limit", m.cfg.MaxConnections).Msg("peer connection closed: there are too many")
+		}
 		return
 	}
 	m.mu.conns[c] = struct{}{}

@@ -70,6 +70,10 @@ type MuxConfig struct {
 	// more is closed. Zero means 128.
 	MaxHandshakes int
 
+	// MaxConnections is how many connections there may be in all; one more is
+	// closed. Zero means 1,000.
+	MaxConnections int
+
 	// Log receives accept errors and dropped connections, rate limited.
 	Log zerolog.Logger
 }
@@ -80,6 +84,9 @@ func (c MuxConfig) withDefaults() MuxConfig {
 	}
 	if c.MaxHandshakes <= 0 {
 		c.MaxHandshakes = 128
+	}
+	if c.MaxConnections <= 0 {
+		c.MaxConnections = 1000
 	}
 	return c
 }

@@ -61,7 +61,12 @@ func (s *Server) newNative() *grpc.Server {
 }
 
 // unary is around every call with one answer.
-func (s *Server) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	done, err := s.open.call(info.FullMethod, req)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	if err := s.admit(ctx); err != nil {
 		return nil, err
 	}
@@ -70,6 +75,11 @@ func (s *Server) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, ha
 
 // stream is around every stream.
 func (s *Server) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	done, err := s.open.stream()
+	if err != nil {
+		return err
+	}
+	defer done()
 	if err := s.admit(stream.Context()); err != nil {
 		return err
 	}

@@ -35,6 +35,8 @@ const (
 	Outcome_STATUS_OVERLOADED Outcome_Status = 3
 	// Not known whether it was or will be applied.
 	Outcome_STATUS_UNKNOWN Outcome_Status = 4
+	// Certainly not applied: a node's disk is nearly full.
+	Outcome_STATUS_NO_SPACE Outcome_Status = 5
 )
 
 // Enum value maps for Outcome_Status.
@@ -45,6 +47,7 @@ var (
 		2: "STATUS_NOT_LEADER",
 		3: "STATUS_OVERLOADED",
 		4: "STATUS_UNKNOWN",
+		5: "STATUS_NO_SPACE",
 	}
 	Outcome_Status_value = map[string]int32{
 		"STATUS_UNSPECIFIED": 0,
@@ -52,6 +55,7 @@ var (
 		"STATUS_NOT_LEADER":  2,
 		"STATUS_OVERLOADED":  3,
 		"STATUS_UNKNOWN":     4,
+		"STATUS_NO_SPACE":    5,
 	}
 )
 
@@ -598,11 +602,14 @@ func (*StatusRequest) Descriptor() ([]byte, []int) {
 }
 
 type StatusResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Shards        []*ShardStatus         `protobuf:"bytes,2,rep,name=shards,proto3" json:"shards,omitempty"`
-	Version       string                 `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
-	DiskBytes     int64                  `protobuf:"varint,4,opt,name=disk_bytes,json=diskBytes,proto3" json:"disk_bytes,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Name      string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Shards    []*ShardStatus         `protobuf:"bytes,2,rep,name=shards,proto3" json:"shards,omitempty"`
+	Version   string                 `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
+	DiskBytes int64                  `protobuf:"varint,4,opt,name=disk_bytes,json=diskBytes,proto3" json:"disk_bytes,omitempty"`
+	// The node's disk is nearly full: a leader that hears so logs nothing that
+	// makes the state larger.
+	NoSpace       bool `protobuf:"varint,5,opt,name=no_space,json=noSpace,proto3" json:"no_space,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -663,6 +670,13 @@ func (x *StatusResponse) GetDiskBytes() int64 {
 		return x.DiskBytes
 	}
 	return 0
+}
+
+func (x *StatusResponse) GetNoSpace() bool {
+	if x != nil {
+		return x.NoSpace
+	}
+	return false
 }
 
 type ShardStatus struct {
@@ -841,18 +855,19 @@ const file_conclave_peer_v1_peer_proto_rawDesc = "" +
 	"\bshard_id\x18\x02 \x01(\x04R\ashardId\x12\x18\n" +
 	"\acommand\x18\x03 \x01(\fR\acommand\"H\n" +
 	"\x0fProposeResponse\x125\n" +
-	"\boutcomes\x18\x01 \x03(\v2\x19.conclave.peer.v1.OutcomeR\boutcomes\"\xff\x01\n" +
+	"\boutcomes\x18\x01 \x03(\v2\x19.conclave.peer.v1.OutcomeR\boutcomes\"\x95\x02\n" +
 	"\aOutcome\x12\x17\n" +
 	"\acall_id\x18\x01 \x01(\x04R\x06callId\x128\n" +
 	"\x06status\x18\x02 \x01(\x0e2 .conclave.peer.v1.Outcome.StatusR\x06status\x12\x16\n" +
 	"\x06result\x18\x03 \x01(\fR\x06result\x12\x16\n" +
-	"\x06detail\x18\x04 \x01(\tR\x06detail\"q\n" +
+	"\x06detail\x18\x04 \x01(\tR\x06detail\"\x86\x01\n" +
 	"\x06Status\x12\x16\n" +
 	"\x12STATUS_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tSTATUS_OK\x10\x01\x12\x15\n" +
 	"\x11STATUS_NOT_LEADER\x10\x02\x12\x15\n" +
 	"\x11STATUS_OVERLOADED\x10\x03\x12\x12\n" +
-	"\x0eSTATUS_UNKNOWN\x10\x04\"D\n" +
+	"\x0eSTATUS_UNKNOWN\x10\x04\x12\x13\n" +
+	"\x0fSTATUS_NO_SPACE\x10\x05\"D\n" +
 	"\x0fIdentifyRequest\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\x04R\tclusterId\x12\x12\n" +
@@ -877,13 +892,14 @@ const file_conclave_peer_v1_peer_proto_rawDesc = "" +
 	"\fHashResponse\x12\x14\n" +
 	"\x05ready\x18\x01 \x01(\bR\x05ready\x12\x12\n" +
 	"\x04hash\x18\x02 \x01(\tR\x04hash\"\x0f\n" +
-	"\rStatusRequest\"\x94\x01\n" +
+	"\rStatusRequest\"\xaf\x01\n" +
 	"\x0eStatusResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x125\n" +
 	"\x06shards\x18\x02 \x03(\v2\x1d.conclave.peer.v1.ShardStatusR\x06shards\x12\x18\n" +
 	"\aversion\x18\x03 \x01(\tR\aversion\x12\x1d\n" +
 	"\n" +
-	"disk_bytes\x18\x04 \x01(\x03R\tdiskBytes\"\xaa\x01\n" +
+	"disk_bytes\x18\x04 \x01(\x03R\tdiskBytes\x12\x19\n" +
+	"\bno_space\x18\x05 \x01(\bR\anoSpace\"\xaa\x01\n" +
 	"\vShardStatus\x12\x19\n" +
 	"\bshard_id\x18\x01 \x01(\x04R\ashardId\x12#\n" +
 	"\rapplied_index\x18\x02 \x01(\x04R\fappliedIndex\x12\x12\n" +
