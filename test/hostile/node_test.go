@@ -33,7 +33,7 @@ type node struct {
 func start(t *testing.T) *node {
 	t.Helper()
 	n := &node{client: port(t), etcd: port(t), peer: port(t), exited: make(chan struct{})}
-	n.cmd = exec.Command(binary(t), "server", "--data-dir", t.TempDir(), "--log-format", "json",
+	n.cmd = exec.Command(program(t), "server", "--data-dir", t.TempDir(), "--log-format", "json",
 		"--listen-client-urls", "http://"+n.client, "--listen-etcd-urls", "http://"+n.etcd, "--listen-peer-urls", "http://"+n.peer)
 	// What the machine of the test has set up for conclave is not what is tested.
 	n.cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "CONCLAVE_") })
@@ -144,8 +144,8 @@ var built struct {
 	err       error
 }
 
-// binary builds the conclave command once; CONCLAVE_TEST_BINARY names another.
-func binary(t *testing.T) string {
+// program builds the conclave command once; CONCLAVE_TEST_BINARY names another.
+func program(t *testing.T) string {
 	t.Helper()
 	built.once.Do(func() {
 		if built.path = os.Getenv("CONCLAVE_TEST_BINARY"); built.path != "" {
