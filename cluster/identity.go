@@ -114,10 +114,13 @@ func (id *identity) save(dir string) error {
 	if err != nil {
 		return err
 	}
-	body = append(body, '\n')
+	return writeFile(filepath.Join(dir, identityFile), sealIdentity(append(body, '\n')))
+}
+
+// sealIdentity puts the first line before the content of an identity file.
+func sealIdentity(body []byte) []byte {
 	sum := crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli))
-	data := append(fmt.Appendf(nil, "conclave-identity %d %08x\n", identityVersion, sum), body...)
-	return writeFile(filepath.Join(dir, identityFile), data)
+	return append(fmt.Appendf(nil, "conclave-identity %d %08x\n", identityVersion, sum), body...)
 }
 
 // writeFile replaces a file as a whole, durably.
