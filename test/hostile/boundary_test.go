@@ -34,12 +34,18 @@ func unknownByDesign(path string) string {
 	if strings.HasPrefix(path, "/v3lockpb.") || strings.HasPrefix(path, "/v3electionpb.") {
 		return "etcd serves these with a client of its own, whose errors have no code; its clients know them by their text"
 	}
+	if path == "/etcdserverpb.Maintenance/Downgrade" {
+		return "etcd has no code for an action that it does not know"
+	}
 	return ""
 }
 
 // undecodable begins the message of grpc-go for a request that is no message. Its
 // code is Internal with every server that is made with it, etcd's too.
 const undecodable = "grpc: error unmarshalling request"
+
+// undecodableInStream is the same of a stream.
+const undecodableInStream = "grpc: failed to unmarshal the received message"
 
 // wrong says what is wrong with an answer; empty if nothing is.
 func wrong(path string, code codes.Code, said string) string {
@@ -50,7 +56,7 @@ func wrong(path string, code codes.Code, said string) string {
 		}
 		return "no code"
 	case codes.Internal, codes.DataLoss:
-		if strings.HasPrefix(said, undecodable) {
+		if strings.HasPrefix(said, undecodable) || strings.HasPrefix(said, undecodableInStream) {
 			return ""
 		}
 		return "the server takes the fault on itself"
@@ -174,7 +180,7 @@ func generate(t *testing.T, n *node, y *tally, work chan<- sent) (made int) {
 				t.Fatalf("after %d requests the process ended:\n%s", made, n.tail())
 			}
 		}
-		for range 10 {
+		for range 30 {
 			work <- sent{made, older, method{path: b.olderPath()}, []byte(b.form())}
 			made++
 		}
