@@ -66,8 +66,8 @@ type MuxConfig struct {
 	// or to the first eight bytes (HTTP). Zero means 3 s.
 	HandshakeTimeout time.Duration
 
-	// MaxHandshakes is how many connections may be in that time at once; one
-	// more is closed. Zero means 128.
+	// MaxHandshakes is how many connections may be in that time at once; for one
+	// more the oldest is closed. Zero means 128.
 	MaxHandshakes int
 
 	// MaxConnections is how many connections there may be in all; one more is

@@ -170,7 +170,7 @@ func (r *run) rig() rig.Config {
 		cfg.Flags = append(cfg.Flags, f.Flags...)
 	}
 	if cfg.Disks && cfg.DiskBytes == 0 {
-		cfg.DiskBytes = 384 << 20
+		cfg.DiskBytes = 1 << 30 // sparse; less is no room by the product's own standard
 	}
 	cfg.Flags = append(cfg.Flags, r.spec.Flags...)
 	return cfg
@@ -264,7 +264,7 @@ func (r *run) hashes(ctx context.Context) error {
 func (r *run) end() error {
 	var errs []error
 	if r.load != nil {
-		r.load.Stop()
+		r.load.Close()
 	}
 	if r.client != nil {
 		errs = append(errs, r.client.Close())
