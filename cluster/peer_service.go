@@ -31,6 +31,11 @@ func (p *peerServer) Identify(_ context.Context, req *peerv1.IdentifyRequest) (*
 	answer.ReplicaId = node.GetReplicaId()
 	answer.MustJoin = node.GetIncarnation() == 0
 	answer.DataShards = c.id.DataShards
+	for _, node := range c.directory.records() {
+		answer.Nodes = append(answer.Nodes, &peerv1.IdentifiedNode{
+			Name: node.GetName(), Generation: node.GetGeneration(), Incarnation: node.GetIncarnation(), PeerUrl: node.GetPeerUrl(),
+		})
+	}
 	return answer, nil
 }
 

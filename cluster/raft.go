@@ -37,6 +37,9 @@ func (c *Cluster) startRaft(ctx context.Context) error {
 			machineDir(c.cfg.Dir, id, c.id.ReplicaID), c.id.Complete)
 	}
 	c.directory.seed()
+	if c.id.Join {
+		c.learnNodes(ctx)
+	}
 	if err := c.openRaft(); err != nil {
 		return err
 	}

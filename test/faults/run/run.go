@@ -212,8 +212,8 @@ func (r *run) inject(ctx context.Context, i int, injection spec.Injection, taken
 	}
 	began := time.Now()
 	err := f.Inject(ctx, scene)
-	if scene.End() {
-		r.done[f.ID]++
+	if n := scene.End(); n > 0 {
+		r.done[f.ID] += n
 		_, _ = fmt.Fprintf(r.opt.Log, "%8s  %s %-3d %s, %v\n", time.Since(r.began).Round(100*time.Millisecond),
 			f.ID, r.done[f.ID], scene.Target(), time.Since(began).Round(10*time.Millisecond))
 	}
