@@ -4,11 +4,14 @@
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build run test compat faults race lint generate bench clean ci
+.PHONY: help build run test fuzz compat faults race lint generate bench clean ci
 
 # Packages in which several goroutines share state. The others gain nothing
 # from the race detector and cost minutes under it.
 CONCURRENT := ./cluster/... ./rpc/... ./sdk/... ./statemachine/...
+
+# How long each fuzz target runs.
+FUZZTIME ?= 10m
 
 TOOL := go tool -modfile=tools/go.mod
 BUF  := tools/buf/node_modules/.bin/buf
@@ -27,6 +30,9 @@ run: ## Start a single node that keeps its data in ./default.conclave
 
 test: ## Run all tests
 	go test -p 2 -timeout 8m ./...
+
+fuzz: ## Run each fuzz target for FUZZTIME (10m), one after another
+	go run ./test/fuzz -time $(FUZZTIME) $(ARGS)
 
 compat: ## Run etcd's tools and clients against Conclave, and etcd beside it
 	go -C test/compat vet ./...

@@ -3,6 +3,7 @@ package cluster
 import (
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lni/dragonboat/v4"
@@ -32,6 +33,8 @@ type batcher struct {
 	log     zerolog.Logger
 
 	maxOps, maxBytes int
+	// short is set while a node's disk is nearly full.
+	short *atomic.Bool
 
 	// wake holds a token when run may have something to do.
 	wake chan struct{}
@@ -64,13 +67,14 @@ type batcher struct {
 	}
 }
 
-func newBatcher(propose func([]byte) (proposal, error), clock *logClock, cfg *Config) *batcher {
+func newBatcher(propose func([]byte) (proposal, error), clock *logClock, short *atomic.Bool, cfg *Config) *batcher {
 	b := &batcher{
 		propose:  propose,
 		clock:    clock,
 		log:      cfg.Log,
 		maxOps:   cfg.MaxQueuedOps,
 		maxBytes: cfg.MaxQueuedBytes,
+		short:    short,
 		wake:     make(chan struct{}, 1),
 	}
 	// Ids must not meet those of another node, nor those of an earlier process

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
 	peerv1 "github.com/conclavehq/conclave/proto/gen/conclave/peer/v1"
 )
 
@@ -99,10 +100,52 @@ func (c *Cluster) become(id identity) {
 	c.client = newPeerClient(id, &c.cfg)
 }
 
+// learnNodes has a node that joins know who the others are: until it has the table
+// of nodes, it could take nobody for a member who was replaced before. What it is
+// told holds until then. Without an answer it knows the configured members only.
+func (c *Cluster) learnNodes(ctx context.Context) {
+	answers := c.allPeers(ctx)
+	latest := make(map[string]*logv1.Node)
+	for _, answer := range answers {
+		if answer.GetClusterId() != c.id.ClusterID {
+			continue
+		}
+		for _, n := range answer.GetNodes() {
+			known := latest[n.GetName()]
+			if known == nil || n.GetGeneration() > known.GetGeneration() ||
+				n.GetGeneration() == known.GetGeneration() && known.GetIncarnation() == 0 {
+				latest[n.GetName()] = &logv1.Node{Name: n.GetName(), Generation: n.GetGeneration(),
+					Incarnation: n.GetIncarnation(), PeerUrl: n.GetPeerUrl()}
+			}
+		}
+	}
+	c.directory.expect(latest)
+}
+
 // askPeers asks all other members at once what they know of this node, and
 // returns the answer that knows most; nil when none answers. It fails when one
 // is of another cluster.
 func (c *Cluster) askPeers(ctx context.Context) (*peerv1.IdentifyResponse, error) {
+	answers := c.allPeers(ctx)
+	var best *peerv1.IdentifyResponse
+	for i, answer := range answers {
+		switch {
+		case answer == nil:
+		case answer.GetClusterId() != c.id.ClusterID:
+			return nil, fmt.Errorf("%s is a node of another cluster: the cluster token or the names of the members differ",
+				c.cfg.InitialCluster[i].URL)
+		case best == nil, answer.GetGeneration() > best.GetGeneration(),
+			answer.GetGeneration() == best.GetGeneration() && best.GetMustJoin():
+			// Of one generation, who has seen the new node register knows more.
+			best = answer
+		}
+	}
+	return best, nil
+}
+
+// allPeers asks all other members at once, and returns the answers in the order of
+// the configuration; nil of who does not answer.
+func (c *Cluster) allPeers(ctx context.Context) []*peerv1.IdentifyResponse {
 	ctx, cancel := context.WithTimeout(ctx, identifyTimeout)
 	defer cancel()
 	answers := make([]*peerv1.IdentifyResponse, len(c.cfg.InitialCluster))
@@ -120,19 +163,5 @@ func (c *Cluster) askPeers(ctx context.Context) (*peerv1.IdentifyResponse, error
 		})
 	}
 	asking.Wait()
-
-	var best *peerv1.IdentifyResponse
-	for i, answer := range answers {
-		switch {
-		case answer == nil:
-		case answer.GetClusterId() != c.id.ClusterID:
-			return nil, fmt.Errorf("%s is a node of another cluster: the cluster token or the names of the members differ",
-				c.cfg.InitialCluster[i].URL)
-		case best == nil, answer.GetGeneration() > best.GetGeneration(),
-			answer.GetGeneration() == best.GetGeneration() && best.GetMustJoin():
-			// Of one generation, who has seen the new node register knows more.
-			best = answer
-		}
-	}
-	return best, nil
+	return answers
 }

@@ -30,6 +30,9 @@ type Config struct {
 	// closes them, also when Start fails. Required.
 	PeerListeners []net.Listener
 
+	// PeerConnections bounds the connections to PeerListeners. Zero means 1,000.
+	PeerConnections int
+
 	// AdvertisePeerURL is where the other nodes reach this one. Empty: the URL
 	// that InitialCluster has for Name.
 	AdvertisePeerURL string
@@ -86,6 +89,15 @@ type Config struct {
 	MaxQueuedOps   int
 	MaxQueuedBytes int
 
+	// LeastRoom is how many bytes must stay free on a disk of a size, that of Dir.
+	// With less on any node, the cluster refuses what makes its state larger. Nil:
+	// this node does not look.
+	LeastRoom func(total int64) int64
+
+	// DiskRoom tells how many bytes are free on the disk of a directory, and how
+	// many it has. Nil asks the operating system.
+	DiskRoom func(dir string) (free, total int64, err error)
+
 	// Dial opens connections to other nodes' peer ports. Nil dials TCP. Tests cut
 	// the network here.
 	Dial func(ctx context.Context, addr string) (net.Conn, error)
@@ -117,6 +129,9 @@ func (c Config) withDefaults() (Config, error) {
 	c.SnapshotBytesPerSecond = or(c.SnapshotBytesPerSecond, 64<<20)
 	c.MaxQueuedOps = or(c.MaxQueuedOps, 50_000)
 	c.MaxQueuedBytes = or(c.MaxQueuedBytes, 64<<20)
+	if c.DiskRoom == nil {
+		c.DiskRoom = diskRoom
+	}
 	if c.Dial == nil {
 		c.Dial = dialPeer
 	}

@@ -52,6 +52,16 @@ func (d *directory) seed() {
 	d.spreadLocked()
 }
 
+// expect has nodes known that a peer told of, until the table can be read.
+func (d *directory) expect(nodes map[string]*logv1.Node) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.mu.nodes) == 0 {
+		d.mu.nodes = nodes
+		d.spreadLocked()
+	}
+}
+
 // load reads the tables from this node's replica.
 func (d *directory) load(ctx context.Context) error {
 	d.loading.Lock()
@@ -68,7 +78,9 @@ func (d *directory) load(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	before := d.mu.nodes
-	d.mu.nodes = make(map[string]*logv1.Node)
+	if len(nodes.GetListNodes().GetNodes()) > 0 || !d.cluster.id.Join {
+		d.mu.nodes = make(map[string]*logv1.Node)
+	}
 	for _, node := range nodes.GetListNodes().GetNodes() {
 		if old := before[node.GetName()]; old.GetPeerUrl() != node.GetPeerUrl() {
 			delete(d.mu.moved, node.GetName())

@@ -251,6 +251,8 @@ func decodeOutcome(outcome *peerv1.Outcome) (*logv1.Result, error) {
 		return nil, errNotApplied
 	case peerv1.Outcome_STATUS_OVERLOADED:
 		return nil, ErrOverloaded
+	case peerv1.Outcome_STATUS_NO_SPACE:
+		return nil, ErrNoSpace
 	default:
 		return nil, ErrOutcomeUnknown
 	}

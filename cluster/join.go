@@ -130,6 +130,7 @@ func (c *Cluster) ensurePeer(name, url string) {
 	p := newPeer(name, url, c.client)
 	c.peers[name] = p
 	c.work.Go(func() { p.calls.run(c.loops) })
+	c.work.Go(func() { c.watchRoomOf(c.loops, p) })
 }
 
 // peer is another node, nil if it is not known.

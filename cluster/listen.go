@@ -21,7 +21,7 @@ func (c *Cluster) listen() error {
 	if c.cfg.AdvertisePeerURL == "" { // a cluster of one
 		c.cfg.AdvertisePeerURL = "http://" + listeners[0].Addr().String()
 	}
-	mux, err := transport.Listen(transport.MuxConfig{Log: c.log}, listeners...)
+	mux, err := transport.Listen(transport.MuxConfig{MaxConnections: c.cfg.PeerConnections, Log: c.log}, listeners...)
 	if err != nil {
 		return err
 	}
@@ -35,6 +35,7 @@ func (c *Cluster) listen() error {
 		Protocols:         protocols,
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
 		HTTP2: &http.HTTP2Config{
 			SendPingTimeout: pingAfter,
 			PingTimeout:     pingTimeout,
@@ -49,6 +50,8 @@ func (c *Cluster) listen() error {
 func (c *Cluster) peerHandler() http.Handler {
 	path, service := peerv1connect.NewPeerServiceHandler(&peerServer{cluster: c},
 		connect.WithReadMaxBytes(maxPeerMessage))
+	_, strangers := peerv1connect.NewPeerServiceHandler(&peerServer{cluster: c},
+		connect.WithReadMaxBytes(maxStrangerMessage))
 	handler := http.NewServeMux()
 	handler.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
 		if !c.loaded.Load() {
@@ -59,6 +62,10 @@ func (c *Cluster) peerHandler() http.Handler {
 			c.directory.heard(r.Header)
 		} else if r.URL.Path != peerv1connect.PeerServiceIdentifyProcedure {
 			http.Error(w, "this node belongs to another cluster", http.StatusForbidden)
+			return
+		} else {
+			r.Body = http.MaxBytesReader(w, r.Body, maxStrangerMessage)
+			strangers.ServeHTTP(w, r)
 			return
 		}
 		service.ServeHTTP(w, r)

@@ -40,6 +40,10 @@ type Machine interface {
 	// keys, which knows their history too.
 	Subscribe(f feed.Filter) *feed.Subscription
 	Watch(req feed.WatchRequest) (*feed.Watcher, error)
+	// PendingBytes is what it has in memory and will write, and Reclaim gives back
+	// the room of what was deleted.
+	PendingBytes() int64
+	Reclaim(ctx context.Context) error
 	// Hash is the hash that ComputeHash made at index, if it is still known.
 	Hash(index uint64) (hash string, ok bool)
 }

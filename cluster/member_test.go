@@ -56,6 +56,37 @@ func TestRegressionDragonboatInvalidCommitTo(t *testing.T) {
 	victim.wantValue("k", "v4", cluster.ReadOptions{})
 }
 
+// Every node is replaced, one after the other: those that were replaced before are
+// members for one that joins later, also when they lead.
+// Promise S2
+func TestAllAreReplaced(t *testing.T) {
+	r := newRig(t, 3)
+	r.nodes[0].put("k", "v")
+	for _, victim := range r.nodes {
+		victim.stop()
+		if err := os.RemoveAll(victim.config.Dir); err != nil {
+			t.Fatal(err)
+		}
+		var other *node
+		for _, n := range r.nodes {
+			if n != victim {
+				other = n
+			}
+		}
+		if _, err := other.ReplaceMember(within(t), victim.config.Name); err != nil {
+			t.Fatal(err)
+		}
+		victim.config.JoinExisting = true
+		victim.start()
+		victim.ready()
+		victim.wantValue("k", "v", cluster.ReadOptions{})
+		// Whoever joins next joins shards that this one leads.
+		if err := victim.TransferLeader(within(t), 0, victim.config.Name); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // A process that still runs on data that was replaced is told so and stops.
 // Promise S2
 func TestRegressionDragonboatZombie(t *testing.T) {

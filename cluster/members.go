@@ -17,7 +17,7 @@ const reachTimeout = time.Second
 func (c *Cluster) Status() Status {
 	status := Status{
 		Name: c.id.Name, ClusterID: c.id.ClusterID, ReplicaID: c.id.ReplicaID,
-		Version: c.cfg.Version, Members: c.directory.records(),
+		Version: c.cfg.Version, Members: c.directory.records(), NoSpace: c.room.nodes(),
 	}
 	for _, id := range c.id.shards() {
 		s := c.shards[id]

@@ -55,6 +55,11 @@ type Cluster struct {
 	work     sync.WaitGroup
 	served   sync.WaitGroup // server's goroutine
 
+	// room is watched by watchRoom and watchRoomOf; reclaim holds a token when
+	// makeRoom should make some.
+	room    room
+	reclaim chan struct{}
+
 	fatalOnce sync.Once
 	stopOnce  sync.Once
 
@@ -81,6 +86,7 @@ func Start(ctx context.Context, cfg Config) (*Cluster, error) {
 		registry: transport.NewRegistry(),
 		shards:   make(map[uint64]*shard),
 		ready:    make(chan struct{}),
+		reclaim:  make(chan struct{}, 1),
 		peers:    make(map[string]*peer),
 		format:   entry.Format,
 		formatOf: entry.FormatOf,
@@ -118,6 +124,8 @@ func (c *Cluster) start(ctx context.Context) error {
 	c.work.Go(func() { c.announce(c.loops) })
 	c.work.Go(func() { c.register(c.loops) })
 	c.work.Go(func() { c.govern(c.loops) })
+	c.work.Go(func() { c.watchRoom(c.loops) })
+	c.work.Go(func() { c.makeRoom(c.loops) })
 	return nil
 }
 

@@ -24,6 +24,8 @@ const (
 	pingTimeout = 2 * time.Second
 	// maxPeerMessage bounds a message between nodes.
 	maxPeerMessage = 64 << 20
+	// maxStrangerMessage is the same of who only asks who this node is.
+	maxStrangerMessage = 64 << 10
 )
 
 // The headers by which a node says who it is.

@@ -178,6 +178,8 @@ func outcomeStatus(err error) peerv1.Outcome_Status {
 		return peerv1.Outcome_STATUS_OK
 	case errors.Is(err, errNotApplied), errors.Is(err, ErrStopped):
 		return peerv1.Outcome_STATUS_NOT_LEADER
+	case errors.Is(err, ErrNoSpace):
+		return peerv1.Outcome_STATUS_NO_SPACE
 	case errors.Is(err, ErrOverloaded), errors.Is(err, ErrTooLarge):
 		return peerv1.Outcome_STATUS_OVERLOADED
 	default:

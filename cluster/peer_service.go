@@ -31,6 +31,11 @@ func (p *peerServer) Identify(_ context.Context, req *peerv1.IdentifyRequest) (*
 	answer.ReplicaId = node.GetReplicaId()
 	answer.MustJoin = node.GetIncarnation() == 0
 	answer.DataShards = c.id.DataShards
+	for _, node := range c.directory.records() {
+		answer.Nodes = append(answer.Nodes, &peerv1.IdentifiedNode{
+			Name: node.GetName(), Generation: node.GetGeneration(), Incarnation: node.GetIncarnation(), PeerUrl: node.GetPeerUrl(),
+		})
+	}
 	return answer, nil
 }
 
@@ -50,7 +55,7 @@ func (p *peerServer) Hash(ctx context.Context, req *peerv1.HashRequest) (*peerv1
 // Status implements PeerService.
 func (p *peerServer) Status(context.Context, *peerv1.StatusRequest) (*peerv1.StatusResponse, error) {
 	c := p.cluster
-	answer := &peerv1.StatusResponse{Name: c.id.Name, Version: c.cfg.Version}
+	answer := &peerv1.StatusResponse{Name: c.id.Name, Version: c.cfg.Version, NoSpace: c.DiskRoom().Short}
 	for _, id := range c.id.shards() {
 		s := c.shards[id]
 		info, _ := s.leader()

@@ -8,7 +8,8 @@ import (
 
 // submit queues commands, in their order, and says where each one is. It takes
 // all or none: errNotApplied when this node does not lead, ErrOverloaded when
-// the queue is full.
+// the queue is full. But while a disk is nearly full, those that make the state
+// larger are decided at once: ErrNoSpace.
 func (b *batcher) submit(places []place, commands ...[]byte) ([]place, error) {
 	size := 0
 	for _, command := range commands {
@@ -35,8 +36,13 @@ func (b *batcher) enqueue(places []place, commands [][]byte, size int) ([]place,
 	case b.mu.ops+len(commands) > b.maxOps, b.mu.ops > 0 && b.mu.bytes+size > b.maxBytes:
 		return nil, ErrOverloaded
 	}
+	short := b.short.Load()
 	for _, command := range commands {
-		places = append(places, b.fillLocked(command))
+		if short && grows(command) {
+			places = append(places, place{batch: refusedForSpace})
+		} else {
+			places = append(places, b.fillLocked(command))
+		}
 	}
 	return places, nil
 }
@@ -83,3 +89,11 @@ func (b *batcher) withdraw(p place) bool {
 	p.batch.commands[p.slot] = nil
 	return true
 }
+
+// refusedForSpace is the batch of all commands that there is no room for.
+var refusedForSpace = func() *batch {
+	refused := newBatch()
+	refused.taken = true
+	refused.decide(nil, ErrNoSpace)
+	return refused
+}()

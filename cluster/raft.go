@@ -33,10 +33,13 @@ func (c *Cluster) startRaft(ctx context.Context) error {
 		return err
 	}
 	for _, id := range c.id.shards() {
-		c.shards[id] = newShard(id, c.id.ReplicaID, len(c.id.Members) == 1, &c.cfg,
+		c.shards[id] = newShard(id, c.id.ReplicaID, len(c.id.Members) == 1, &c.room.short, &c.cfg,
 			machineDir(c.cfg.Dir, id, c.id.ReplicaID), c.id.Complete)
 	}
 	c.directory.seed()
+	if c.id.Join {
+		c.learnNodes(ctx)
+	}
 	if err := c.openRaft(); err != nil {
 		return err
 	}

@@ -46,7 +46,11 @@ func saveSealed(path, kind string, version int, value any) error {
 	if err != nil {
 		return err
 	}
-	body = append(body, '\n')
+	return writeFile(path, seal(kind, version, append(body, '\n')))
+}
+
+// seal puts the first line before the content of a file.
+func seal(kind string, version int, body []byte) []byte {
 	sum := crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli))
-	return writeFile(path, append(fmt.Appendf(nil, "%s %d %08x\n", kind, version, sum), body...))
+	return append(fmt.Appendf(nil, "%s %d %08x\n", kind, version, sum), body...)
 }

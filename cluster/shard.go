@@ -53,14 +53,14 @@ type shard struct {
 	}
 }
 
-func newShard(id, replica uint64, alone bool, cfg *Config, dir string, existing bool) *shard {
+func newShard(id, replica uint64, alone bool, short *atomic.Bool, cfg *Config, dir string, existing bool) *shard {
 	s := &shard{
 		id: id, replica: replica, alone: alone, node: cfg.Name,
 		clock: newLogClock(),
 		log:   cfg.Log.With().Uint64("shard", id).Logger(),
 	}
 	s.mu.moved = make(chan struct{})
-	s.batcher = newBatcher(s.proposeEntry, s.clock, cfg)
+	s.batcher = newBatcher(s.proposeEntry, s.clock, short, cfg)
 	s.reads = newReads(s.readIndex, func() <-chan struct{} {
 		_, moved := s.leader()
 		return moved

@@ -30,6 +30,9 @@ type Status struct {
 	Version   string
 	Shards    []ShardStatus
 	Members   []*logv1.Node
+	// NoSpace are the nodes whose disks are nearly full, for all that this node
+	// knows: while there is one, the cluster refuses what makes its state larger.
+	NoSpace []string
 }
 
 // ShardStatus is how this node sees one shard.

@@ -26,6 +26,8 @@ type core struct {
 	leaders  *leaders
 	// waits counts the calls that wait now.
 	waits prometheus.Gauge
+	// budget is what all clients together have in progress.
+	budget budget
 	// encodings are what all streams of watches share.
 	encodings encodings
 }

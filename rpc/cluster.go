@@ -31,7 +31,7 @@ func (h clusterHandler) GetStatus(ctx context.Context, _ *conclavev1.GetStatusRe
 		ClusterId: status.ClusterID,
 		Version:   h.version,
 		Uptime:    durationpb.New(time.Since(h.started).Truncate(time.Millisecond)),
-		Problems:  h.health(status),
+		Problems:  append(h.health(status), noSpace(status)...),
 	}
 	for _, shard := range status.Shards {
 		out.Shards = append(out.Shards, shardStatus(shard))
@@ -68,6 +68,16 @@ func (h clusterHandler) health(status cluster.Status) []string {
 	problems = append(problems, leaderless(status)...)
 	if h.problems != nil {
 		problems = append(problems, h.problems()...)
+	}
+	return problems
+}
+
+// noSpace says which disks are nearly full. The node serves all the same, so it is
+// ready.
+func noSpace(status cluster.Status) []string {
+	var problems []string
+	for _, node := range status.NoSpace {
+		problems = append(problems, "the disk of "+node+" is nearly full, so what makes the state larger is refused")
 	}
 	return problems
 }

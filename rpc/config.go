@@ -30,6 +30,9 @@ type Config struct {
 	// AlsoServices are the gRPC services among that, for who asks by reflection.
 	AlsoServices []string
 
+	// Limits bound what all clients together have in progress.
+	Limits Limits
+
 	// Problems says in sentences what else is wrong with this node, beside
 	// shards without a leader. They show in the status and make the node not
 	// ready. nil: nothing ever is.

@@ -43,6 +43,9 @@ var errDraining = errors.New("rpc: draining")
 // overloadPause is how long a client should let an overloaded cluster be.
 const overloadPause = 200 * time.Millisecond
 
+// noSpacePause is how soon it may make sense to look whether there is room again.
+const noSpacePause = 5 * time.Second
+
 // status is the code under which a failure leaves the server.
 func (f *failure) status() connect.Code {
 	code := f.code
@@ -98,6 +101,11 @@ func explain(err error) *failure {
 		f := fail(conclavev1.ErrorReason_ERROR_REASON_OVERLOADED,
 			"nothing happened, because too many requests are waiting; try again in %v", overloadPause)
 		f.info.RetryAfter = durationpb.New(overloadPause)
+		return f
+	case errors.Is(err, cluster.ErrNoSpace):
+		f := fail(conclavev1.ErrorReason_ERROR_REASON_NO_SPACE,
+			"nothing happened, because the disk of a node is nearly full; delete and compact, or give it room: `conclave endpoint status` says which node")
+		f.info.RetryAfter = durationpb.New(noSpacePause)
 		return f
 	case errors.Is(err, cluster.ErrTooLarge):
 		return fail(conclavev1.ErrorReason_ERROR_REASON_TOO_LARGE,

@@ -37,6 +37,7 @@ func newFake() (f *fake, c *core, drain context.CancelFunc) {
 	f = &fake{feed: feed.New(0)}
 	draining, drain := context.WithCancel(context.Background())
 	return f, &core{
+		budget:   budget{limits: Limits{}.withDefaults()},
 		cluster:  f,
 		draining: draining,
 		leaders:  newLeaders(f.Status),

@@ -9,6 +9,8 @@ import (
 
 	"connectrpc.com/connect"
 	"github.com/rs/zerolog"
+
+	"github.com/conclavehq/conclave/cluster"
 )
 
 // edge is around every call: it counts, stops panics, and lets no error out but
@@ -29,6 +31,10 @@ func (e *edge) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 			err = e.leave(procedure, recovered(recover(), err))
 			e.metrics.unaryEnded(procedure, began, codeName(err))
 		}()
+		if b := &e.core.budget; !enter(&b.unary, b.limits.Unary) {
+			return nil, cluster.ErrOverloaded
+		}
+		defer e.core.budget.unary.Add(-1)
 		ctx, done := inTime(ctx)
 		defer done()
 		return next(ctx, req)

@@ -8,20 +8,26 @@ type load struct {
 	room         sync.Cond
 	calls, bytes int
 	closed       bool
+	// node is the budget of all streams.
+	node *budget
 }
 
-func (l *load) init() { l.room.L = &l.mu }
+func (l *load) init(node *budget) { l.room.L, l.node = &l.mu, node }
 
-// add waits until there is room. It is false when the stream has ended.
-func (l *load) add(calls, bytes int) bool {
+// add waits until the stream has room; open is false when it has ended. When the
+// node has none, the calls are not admitted and do not count.
+func (l *load) add(calls, bytes int) (admitted, open bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for !l.closed && l.calls > 0 && (l.calls+calls > maxPipedCalls || l.bytes+bytes > maxPipedBytes) {
 		l.room.Wait()
 	}
+	if l.closed || !l.node.take(calls, bytes) {
+		return false, !l.closed
+	}
 	l.calls += calls
 	l.bytes += bytes
-	return !l.closed
+	return true, true
 }
 
 func (l *load) remove(calls, bytes int) {
@@ -29,12 +35,18 @@ func (l *load) remove(calls, bytes int) {
 	defer l.mu.Unlock()
 	l.calls -= calls
 	l.bytes -= bytes
+	if !l.closed {
+		l.node.give(calls, bytes)
+	}
 	l.room.Signal()
 }
 
 func (l *load) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if !l.closed {
+		l.node.give(l.calls, l.bytes) // what nobody will hear of
+	}
 	l.closed = true
 	l.room.Signal()
 }

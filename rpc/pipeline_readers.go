@@ -3,6 +3,7 @@ package rpc
 import (
 	"time"
 
+	"github.com/conclavehq/conclave/cluster"
 	conclavev1 "github.com/conclavehq/conclave/proto/gen/conclave/v1"
 )
 
@@ -68,8 +69,13 @@ func (p *pipe) receive() ([]*conclavev1.Call, error) {
 		for _, call := range calls {
 			bytes += len(call.GetRequest())
 		}
-		if !p.load.add(len(calls), bytes) {
+		admitted, open := p.load.add(len(calls), bytes)
+		if !open {
 			return nil, nil
+		}
+		if !admitted {
+			p.refuse(calls, cluster.ErrOverloaded)
+			continue
 		}
 		if p.enter() {
 			return calls, nil
@@ -93,6 +99,16 @@ func (p *pipe) accept(calls []*conclavev1.Call) []*conclavev1.Call {
 		kept = append(kept, call)
 	}
 	return kept
+}
+
+// refuse answers calls that do not count as load.
+func (p *pipe) refuse(calls []*conclavev1.Call, why error) {
+	answers := p.answers(time.Now(), len(calls))
+	for _, call := range calls {
+		answers.fail(p.procedures.find(call.GetProcedure()), call.GetCallId(), 0, why)
+	}
+	answers.calls = 0
+	p.put(answers)
 }
 
 // turnAway answers calls that came after the end.

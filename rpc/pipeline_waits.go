@@ -17,8 +17,10 @@ import (
 func (p *pipe) stand(began time.Time, call openCall, ticket int64, result *logv1.Result) {
 	p.load.remove(1, call.size)
 	p.standing.Add(1)
+	p.budget.waits.Add(1)
 	p.work.Go(func() {
 		defer p.standing.Add(-1)
+		defer p.budget.waits.Add(-1)
 		ctx, done := p.waiting(began, call)
 		defer done()
 		end, err := p.await(ctx, call.where, ticket, result.GetIndex())
@@ -34,7 +36,11 @@ func (p *pipe) stand(began time.Time, call openCall, ticket int64, result *logv1
 func (p *pipe) alone(began time.Time, call openCall, request []byte) {
 	if call.procedure.waits {
 		p.load.remove(1, call.size)
-		if p.standing.Add(1) > maxPipedWaits {
+		if !enter(&p.standing, maxPipedWaits) {
+			p.answer(began, call, nil, cluster.ErrOverloaded)
+			return
+		}
+		if !enter(&p.budget.waits, p.budget.limits.Waits) {
 			p.standing.Add(-1)
 			p.answer(began, call, nil, cluster.ErrOverloaded)
 			return
@@ -44,6 +50,7 @@ func (p *pipe) alone(began time.Time, call openCall, request []byte) {
 	p.work.Go(func() {
 		if call.procedure.waits {
 			defer p.standing.Add(-1)
+			defer p.budget.waits.Add(-1)
 		}
 		ctx, done := p.waiting(began, call)
 		defer done()

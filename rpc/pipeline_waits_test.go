@@ -32,7 +32,7 @@ func TestPipelineWaitsAreBounded(t *testing.T) {
 		},
 		carrier: carrier, life: context.Background(), patience: context.Background(),
 	}
-	p.load.init()
+	p.load.init(&c.budget)
 	p.out.init()
 	p.standing.Store(maxPipedWaits + 1)
 	calls := []*conclavev1.Call{

@@ -54,6 +54,7 @@ var codes = map[conclavev1.ErrorReason]connect.Code{
 	conclavev1.ErrorReason_ERROR_REASON_OUTCOME_UNKNOWN:     connect.CodeUnknown,
 	conclavev1.ErrorReason_ERROR_REASON_RESYNC:              connect.CodeAborted,
 	conclavev1.ErrorReason_ERROR_REASON_INTERNAL:            connect.CodeInternal,
+	conclavev1.ErrorReason_ERROR_REASON_NO_SPACE:            connect.CodeResourceExhausted,
 }
 
 // refusal is how a reason of the log is told to a client.

@@ -90,10 +90,13 @@ func newSite(t *testing.T) *site {
 }
 
 // serve lets a server answer on a port of its own.
-func serve(t *testing.T, n node) *site {
+func serve(t *testing.T, n node) *site { return serveWithin(t, n, rpc.Limits{}) }
+
+// serveWithin does so within limits.
+func serveWithin(t *testing.T, n node, limits rpc.Limits) *site {
 	t.Helper()
 	s := &site{t: t, node: n, registry: prometheus.NewRegistry()}
-	s.server = rpc.New(rpc.Config{Cluster: n, Version: "v0-test", Registry: s.registry})
+	s.server = rpc.New(rpc.Config{Cluster: n, Version: "v0-test", Registry: s.registry, Limits: limits})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -51,6 +51,7 @@ func New(config Config) *Server {
 			draining: draining,
 			leaders:  newLeaders(config.Cluster.Status),
 			waits:    metrics.waits,
+			budget:   budget{limits: config.Limits.withDefaults()},
 		},
 		mux:   http.NewServeMux(),
 		drain: drain,

@@ -25,6 +25,7 @@ const (
 	reasonOverloaded     Reason = "OVERLOADED"
 	reasonShuttingDown   Reason = "SHUTTING_DOWN"
 	reasonOutcomeUnknown Reason = "OUTCOME_UNKNOWN"
+	reasonNoSpace        Reason = "NO_SPACE"
 	reasonResync         Reason = "RESYNC"
 	reasonInternal       Reason = "INTERNAL"
 
@@ -139,6 +140,11 @@ var (
 	// ErrInstanceExists says that another session registered the instance.
 	ErrInstanceExists = sentence("the instance exists", "INSTANCE_EXISTS")
 )
+
+// ErrNoSpace says that the request would make the state larger and that a node's
+// disk is nearly full. Nothing happened. Calls do not wait for room, which may take
+// an operator; RetryAfter says when it makes sense to look again.
+var ErrNoSpace = sentence("a node's disk is nearly full", reasonNoSpace)
 
 // What can be wrong with the cluster or the way to it. Calls retry these until
 // their context ends.

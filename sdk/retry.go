@@ -73,7 +73,8 @@ func (a *attempts) ended(ctx context.Context) error {
 // again, or the error that the caller gets.
 func (a *attempts) failed(ctx context.Context, at *node, err error) error {
 	e := fromWire(err).from(at)
-	if !e.retryable() {
+	full := e.Reason == reasonNoSpace
+	if !e.retryable() && !(full && a.unknown) { // this attempt did nothing, but an earlier one may have
 		return e
 	}
 	a.unknown = a.unknown || (a.effect != reads && !e.harmless())
@@ -90,13 +91,13 @@ func (a *attempts) failed(ctx context.Context, at *node, err error) error {
 	}
 
 	free := len(a.client.endpoints.nodes) - 1
-	if e.Reason == reasonOverloaded {
+	if e.Reason == reasonOverloaded || full {
 		free = 0 // the leader is meant, whoever was asked
 	} else {
 		a.client.endpoints.leave(at)
 	}
 	wait := max(a.backoff.next(free), e.RetryAfter)
-	if e.Reason != reasonOverloaded && a.backoff.failures > free {
+	if e.Reason != reasonOverloaded && !full && a.backoff.failures > free {
 		a.client.warnThatNoneServes(e)
 	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < wait+leastAttempt {

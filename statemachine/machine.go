@@ -1,6 +1,7 @@
 package statemachine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -177,6 +178,27 @@ func (m *Machine) diskBytes() int64 {
 		return 0
 	}
 	return m.mu.db.DiskBytes()
+}
+
+// PendingBytes is what the DB in use has in memory and will write.
+func (m *Machine) PendingBytes() int64 {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.mu.db == nil {
+		return 0
+	}
+	return m.mu.db.PendingBytes()
+}
+
+// Reclaim gives back the room of what was deleted. It may take long.
+func (m *Machine) Reclaim(ctx context.Context) error {
+	m.mu.RLock()
+	db := m.mu.db
+	m.mu.RUnlock()
+	if db == nil {
+		return ErrClosed
+	}
+	return db.Reclaim(ctx)
 }
 
 // Sync makes everything that was applied durable. Dragonboat keeps the log of

@@ -38,30 +38,31 @@ func (m *Mux) accept(ln net.Listener) {
 	}
 }
 
-// admit gives the connection a goroutine if there is a handshake slot for it.
+// admit gives the connection a goroutine. When too many are in their handshake the
+// oldest of them has to go.
 func (m *Mux) admit(conn net.Conn) {
-	select {
-	case m.slots <- struct{}{}:
-	default:
-		_ = conn.Close()
-		m.log.Warn().Int("limit", m.cfg.MaxHandshakes).
-			Msg("peer connection closed: too many are in their handshake")
-		return
-	}
 	c := &muxConn{Conn: conn, mux: m}
 	m.mu.Lock()
-	if m.mu.closed {
+	full := len(m.mu.conns) >= m.cfg.MaxConnections
+	if m.mu.closed || full {
 		m.mu.Unlock()
 		_ = conn.Close()
-		<-m.slots
+		if full {
+			m.log.Warn().Int("limit", m.cfg.MaxConnections).Msg("peer connection closed: there are too many")
+		}
 		return
 	}
 	m.mu.conns[c] = struct{}{}
 	m.wg.Add(1)
 	m.mu.Unlock()
 
+	leave, pushed := m.handshakes.Enter(c)
+	if pushed {
+		m.log.Warn().Int("limit", m.cfg.MaxHandshakes).
+			Msg("too many peer connections are in their handshake: the oldest was closed")
+	}
 	go func() {
 		defer m.wg.Done()
-		m.sniff(c)
+		m.sniff(c, leave)
 	}()
 }

@@ -66,9 +66,13 @@ type MuxConfig struct {
 	// or to the first eight bytes (HTTP). Zero means 3 s.
 	HandshakeTimeout time.Duration
 
-	// MaxHandshakes is how many connections may be in that time at once; one
-	// more is closed. Zero means 128.
+	// MaxHandshakes is how many connections may be in that time at once; for one
+	// more the oldest is closed. Zero means 128.
 	MaxHandshakes int
+
+	// MaxConnections is how many connections there may be in all; one more is
+	// closed. Zero means 1,000.
+	MaxConnections int
 
 	// Log receives accept errors and dropped connections, rate limited.
 	Log zerolog.Logger
@@ -80,6 +84,9 @@ func (c MuxConfig) withDefaults() MuxConfig {
 	}
 	if c.MaxHandshakes <= 0 {
 		c.MaxHandshakes = 128
+	}
+	if c.MaxConnections <= 0 {
+		c.MaxConnections = 1000
 	}
 	return c
 }

@@ -51,6 +51,9 @@ func (h Hello) appendTo(b []byte) []byte {
 	b = binary.BigEndian.AppendUint64(b, h.Incarnation)
 	b = binary.BigEndian.AppendUint64(b, h.Generation)
 	b = appendText(b, h.Name)
+	if h.Life == 0 {
+		return b
+	}
 	b = binary.BigEndian.AppendUint64(b, h.Life)
 	for _, nonce := range h.Lives {
 		b = binary.BigEndian.AppendUint64(b, nonce)

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/conclavehq/conclave/internal/lobby"
 )
 
 // magic opens a Raft connection. No HTTP request and no TLS record starts so.
@@ -17,12 +19,14 @@ const magic = "CNCLVR1\n"
 // [Listen] to Close, also while no Raft transport is attached: HTTP works before
 // Raft does.
 type Mux struct {
-	cfg   MuxConfig
-	log   zerolog.Logger
-	http  *httpListener
-	slots chan struct{} // one token per connection in its handshake
-	done  chan struct{} // closed by Close
-	wg    sync.WaitGroup
+	cfg  MuxConfig
+	log  zerolog.Logger
+	http *httpListener
+	done chan struct{} // closed by Close
+	wg   sync.WaitGroup
+
+	// handshakes are the connections that are in theirs.
+	handshakes *lobby.Lobby
 
 	listeners []net.Listener
 
@@ -47,7 +51,7 @@ func Listen(cfg MuxConfig, listeners ...net.Listener) (*Mux, error) {
 		done:      make(chan struct{}),
 		listeners: listeners,
 	}
-	m.slots = make(chan struct{}, m.cfg.MaxHandshakes)
+	m.handshakes = lobby.New(m.cfg.MaxHandshakes)
 	m.http = newHTTPListener(listeners[0].Addr(), m.done)
 	m.mu.conns = make(map[*muxConn]struct{})
 
@@ -89,11 +93,10 @@ func (m *Mux) Close() error {
 	return err
 }
 
-// sniff finds out what a connection is and passes it on. The slot is given back
-// when the connection has identified itself.
-func (m *Mux) sniff(c *muxConn) {
-	release := sync.OnceFunc(func() { <-m.slots })
-	defer release()
+// sniff finds out what a connection is and passes it on. It leaves the lobby when
+// it has identified itself.
+func (m *Mux) sniff(c *muxConn, leave func()) {
+	defer leave()
 
 	tune(c.Conn)
 	deadline := time.Now().Add(m.cfg.HandshakeTimeout)
@@ -105,7 +108,7 @@ func (m *Mux) sniff(c *muxConn) {
 	}
 	if string(head) == magic {
 		if raft := m.raft(); raft != nil {
-			raft.serve(c, release)
+			raft.serve(c, leave)
 		}
 		_ = c.Close()
 		return

@@ -111,7 +111,7 @@ func TestCloseEndsEverything(t *testing.T) {
 	silent := b.dialRaw(t)
 	web := b.dialRaw(t)
 	write(t, web, []byte("GET / HTTP/1.1\r\n")) // nobody accepts it
-	eventually(t, func() bool { return len(b.mux.slots) == 2 })
+	eventually(t, func() bool { return b.mux.handshakes.Len() == 2 })
 	if err := b.mux.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -57,6 +57,23 @@ func TestHandshakeRoundTrip(t *testing.T) {
 	}
 }
 
+// What a node says of its starts comes after what older versions know.
+func TestHelloWithLives(t *testing.T) {
+	want := Hello{ClusterID: 1, Incarnation: 2, Generation: 3, Name: "n", Life: 4, Lives: Lives{5, 6}}
+	body := want.appendTo(nil)
+	older := want
+	older.Life, older.Lives = 0, Lives{}
+	prefix := hex.EncodeToString(older.appendTo(nil))
+	wantBytes := prefix + "0000000000000004" + "0000000000000005" + "0000000000000006" + strings.Repeat("00", 30*8)
+	if got := hex.EncodeToString(body); got != wantBytes {
+		t.Errorf("a hello is\n%s, want\n%s", got, wantBytes)
+	}
+	got, err := parseHello(body)
+	if err != nil || got != want {
+		t.Errorf("read back it is %+v, %v", got, err)
+	}
+}
+
 func TestFrameHeaderBytes(t *testing.T) {
 	f := append(make([]byte, frameHeaderLen), "payload"...)
 	frameHeader(f, chunkFrame)

@@ -81,6 +81,8 @@ func (a *app) explainService(e *conclave.Error) (string, int) {
 		return during(e, "no majority of the nodes answers, so nothing happened; see which are missing with conclave endpoint status"), exitNoReach
 	case errors.Is(e, conclave.ErrOverloaded):
 		return during(e, e.Message), exitNoReach
+	case errors.Is(e, conclave.ErrNoSpace):
+		return during(e, e.Message), exitNoReach
 	case errors.Is(e, conclave.ErrWaitTimeout) && e.Holder == nil:
 		return during(e, "the wait is over; give a longer --wait"), exitFailed
 	case errors.Is(e, conclave.ErrStaleToken), errors.Is(e, conclave.ErrStaleReceipt), errors.Is(e, conclave.ErrGuardFailed):

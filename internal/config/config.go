@@ -64,6 +64,12 @@ type Server struct {
 	// compacted.
 	SnapshotCount uint64 `koanf:"snapshot-count"`
 
+	// MinFreeSpace is how much of the data directory's disk has to stay free: a
+	// number of bytes ("512MiB"), a part of the disk ("10%"), "auto" or, not to look,
+	// "0". With less on any node the cluster refuses what makes its state larger.
+	// "auto" is 5 %, at least 256 MiB and at most 1 GiB, and never more than a quarter.
+	MinFreeSpace string `koanf:"min-free-space"`
+
 	// LogLevel is debug, info, warn or error.
 	LogLevel string `koanf:"log-level"`
 	// LogFormat is json, console or auto (console on a terminal).
@@ -84,6 +90,7 @@ func Default() Server {
 		HeartbeatInterval:   60,
 		ElectionTimeout:     600,
 		SnapshotCount:       20_000,
+		MinFreeSpace:        "auto",
 		LogLevel:            "info",
 		LogFormat:           "auto",
 	}
@@ -212,7 +219,8 @@ func (s *Server) checkNumbers() error {
 	case s.SnapshotCount < 50:
 		return fmt.Errorf("--snapshot-count %d: give at least 50", s.SnapshotCount)
 	}
-	return nil
+	_, err := leastRoom(s.MinFreeSpace)
+	return err
 }
 
 func (s *Server) checkWords() error {

@@ -45,6 +45,7 @@ func Flags(flags *pflag.FlagSet) {
 	flags.Int("heartbeat-interval", d.HeartbeatInterval, "milliseconds between heartbeats")
 	flags.Int("election-timeout", d.ElectionTimeout, "milliseconds without a leader until an election")
 	flags.Uint64("snapshot-count", d.SnapshotCount, "log entries between compactions of a shard's log")
+	flags.String("min-free-space", d.MinFreeSpace, "how much of the disk has to stay free, such as 512MiB or 10%; with less, writes are refused; 0 does not look")
 	flags.String("log-level", d.LogLevel, "debug, info, warn or error")
 	flags.String("log-format", d.LogFormat, "json, console or auto")
 }

@@ -37,6 +37,8 @@ func clusterConfig(opts Options, peers []net.Listener, n *Node) (cluster.Config,
 		Version:          version.Version,
 		NewMachine:       newMachine(n.cache, recentBytes/(opts.Settings.DataShards+1), opts.Log),
 		SnapshotEntries:  settings.SnapshotCount,
+		PeerConnections:  peerConnectionLimit(),
+		LeastRoom:        settings.LeastRoom(),
 		Fatal:            n.fail,
 		Log:              opts.Log,
 	}

@@ -57,6 +57,7 @@ type Node struct {
 	api     *rpc.Server
 	http    *http.Server
 	etcd    etcdPort
+	door    *door
 	debug   debugPort
 	cache   *store.Cache
 
@@ -82,8 +83,10 @@ func Start(ctx context.Context, opts Options) (*Node, error) {
 		log:    opts.Log,
 		urls:   served(listeners),
 		failed: make(chan error, 1),
+		door:   newDoor(opts.Log),
 		cache:  store.NewCache(cacheBytes),
 	}
+	listeners = n.door.guard(listeners)
 	if err := n.start(ctx, opts); err != nil {
 		closeAll(listeners)
 		n.cache.Unref()
@@ -102,6 +105,7 @@ func (n *Node) start(ctx context.Context, opts Options) error {
 		closeAll(peers)
 		return err
 	}
+	n.etcd.listeners = n.door.guard(n.etcd.listeners)
 	if n.debug, err = openDebug(ctx, opts); err != nil {
 		closeAll(append(peers, n.etcd.listeners...))
 		return err
@@ -119,7 +123,7 @@ func (n *Node) start(ctx context.Context, opts Options) error {
 		closeAll(append(n.debug.listeners, n.etcd.listeners...))
 		return errors.Join(err, n.cluster.Stop(ctx))
 	}
-	registry := newRegistry(n.cluster)
+	registry := newRegistry(n.cluster, n.door)
 	n.api = rpc.New(rpc.Config{
 		Cluster:  handlers{n.cluster},
 		Version:  version.Version,

@@ -106,6 +106,11 @@ var _ connect.Interceptor = connectEdge{}
 // WrapUnary admits a call and puts its error in Connect's terms.
 func (e connectEdge) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
+		done, err := e.server.open.call(req.Spec().Procedure, req.Any())
+		if err != nil {
+			return nil, connectError(err)
+		}
+		defer done()
 		ctx = metadata.NewIncomingContext(ctx, headers(req.Header()))
 		if err := e.server.admit(ctx); err != nil {
 			return nil, connectError(err)
@@ -118,6 +123,11 @@ func (e connectEdge) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 // WrapStreamingHandler does the same for a stream.
 func (e connectEdge) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
 	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
+		done, err := e.server.open.stream()
+		if err != nil {
+			return connectError(err)
+		}
+		defer done()
 		ctx = metadata.NewIncomingContext(ctx, headers(conn.RequestHeader()))
 		if err := e.server.admit(ctx); err != nil {
 			return connectError(err)

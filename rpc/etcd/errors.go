@@ -106,6 +106,8 @@ func (s *Server) explain(ctx context.Context, err error) error {
 		return rpctypes.ErrGRPCTimeout
 	case errors.Is(err, cluster.ErrOverloaded):
 		return rpctypes.ErrGRPCRequestTooManyRequests
+	case errors.Is(err, cluster.ErrNoSpace):
+		return rpctypes.ErrGRPCNoSpace
 	case errors.Is(err, cluster.ErrTooLarge):
 		return rpctypes.ErrGRPCRequestTooLarge
 	}

@@ -66,8 +66,15 @@ func newGateway(native *grpc.Server) (gateway, error) {
 	return g, errors.Join(failed...)
 }
 
+// maxGatewayBytes bounds the body of a request: JSON takes four letters for three
+// bytes. The library would read bodies of any size.
+const maxGatewayBytes = (maxRequestBytes+maxOverheadBytes)/3*4 + 1<<10
+
 // ServeHTTP answers /v3/….
-func (g gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.mux.ServeHTTP(w, r) }
+func (g gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxGatewayBytes)
+	g.mux.ServeHTTP(w, r)
+}
 
 // close ends the connection, after the server.
 func (g gateway) close() {

@@ -18,13 +18,21 @@ import (
 	"google.golang.org/grpc/reflection"
 )
 
-// Limits as etcd has them.
+// Limits, as etcd has them where it has any.
 const (
 	// maxRequestBytes bounds a request; maxOverheadBytes is what the wire may add.
 	maxRequestBytes  = 3 << 19
 	maxOverheadBytes = 512 << 10
 	// A client that pings more often is cut off.
 	minKeepAlive = 5 * time.Second
+	// maxHeaderBytes bounds the metadata of a call; without it 16 MiB are allowed.
+	maxHeaderBytes = 64 << 10
+	// maxStreams bounds the calls that a connection has open. Without a bound a client
+	// that resets streams as fast as it opens them makes calls without number.
+	maxStreams = 16 << 10
+	// A client that says nothing for that long is asked, and cut off when it does not
+	// answer: half a connection would be kept for hours.
+	askAfter, answerWithin = time.Minute, 20 * time.Second
 )
 
 // streamWorkers is how many goroutines answer one call after the other. A new
@@ -37,7 +45,10 @@ func (s *Server) newNative() *grpc.Server {
 	native := grpc.NewServer(
 		grpc.MaxRecvMsgSize(maxRequestBytes+maxOverheadBytes),
 		grpc.MaxSendMsgSize(math.MaxInt32),
-		grpc.MaxConcurrentStreams(math.MaxUint32),
+		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.MaxHeaderListSize(maxHeaderBytes),
+		grpc.ConnectionTimeout(prefaceTimeout),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: askAfter, Timeout: answerWithin}),
 		grpc.NumStreamWorkers(streamWorkers),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minKeepAlive}),
 		grpc.UnaryInterceptor(s.unary),
@@ -61,7 +72,12 @@ func (s *Server) newNative() *grpc.Server {
 }
 
 // unary is around every call with one answer.
-func (s *Server) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	done, err := s.open.call(info.FullMethod, req)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	if err := s.admit(ctx); err != nil {
 		return nil, err
 	}
@@ -70,6 +86,11 @@ func (s *Server) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, ha
 
 // stream is around every stream.
 func (s *Server) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	done, err := s.open.stream()
+	if err != nil {
+		return err
+	}
+	defer done()
 	if err := s.admit(stream.Context()); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -21,8 +22,8 @@ type healthAnswer struct {
 }
 
 // healthPage answers whether reads of the namespace work: of all nodes, or with
-// ?serializable=true of this one alone. ?exclude names alarms, of which there are
-// none.
+// ?serializable=true of this one alone. A disk that is nearly
+// full counts, too, as in etcd, unless ?exclude=NOSPACE says otherwise.
 func (s *Server) healthPage(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet {
 		w.Header().Set("Allow", http.MethodGet)
@@ -30,7 +31,10 @@ func (s *Server) healthPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer, code := healthAnswer{Health: "true"}, http.StatusOK
-	if reason := s.unhealthy(r.Context(), r.URL.Query().Get("serializable") == "true"); reason != "" {
+	full := len(s.alarms()) > 0 && !slices.Contains(r.URL.Query()["exclude"], "NOSPACE")
+	if full {
+		answer, code = healthAnswer{Health: "false", Reason: "ALARM NOSPACE"}, http.StatusServiceUnavailable
+	} else if reason := s.unhealthy(r.Context(), r.URL.Query().Get("serializable") == "true"); reason != "" {
 		answer, code = healthAnswer{Health: "false", Reason: reason}, http.StatusServiceUnavailable
 	}
 	body, err := json.Marshal(answer)

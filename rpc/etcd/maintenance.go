@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"slices"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -49,20 +50,45 @@ func (m maintenanceServer) Status(ctx context.Context, _ *pb.StatusRequest) (*pb
 	if res.GetLeader() == 0 {
 		res.Errors = append(res.Errors, status.Convert(rpctypes.ErrGRPCNoLeader).Message())
 	}
+	for _, alarm := range m.alarms() {
+		res.Errors = append(res.Errors, alarm.String())
+	}
 	return res, nil
 }
 
-// Alarm tells that there is none. A store without a quota runs out of disk, not of
-// quota, and a damaged one stops its node.
+// Alarm lists the nodes whose disks are nearly full. Such an alarm ends by itself,
+// when there is room again, so that to disarm it does nothing; it cannot be raised.
+// A damaged store stops its node and has no alarm.
 func (m maintenanceServer) Alarm(ctx context.Context, req *pb.AlarmRequest) (*pb.AlarmResponse, error) {
 	if req.GetAction() == pb.AlarmRequest_ACTIVATE && req.GetAlarm() != pb.AlarmType_NONE {
-		return nil, status.Error(codes.Unimplemented, "conclave: there are no alarms that stop writes; /readyz and the metrics tell what is wrong")
+		return nil, status.Error(codes.Unimplemented, "conclave: alarms come and go by themselves; /readyz and the metrics tell what is wrong")
 	}
 	header, err := m.presentHeader(ctx, false)
 	if err != nil {
 		return nil, err
 	}
-	return &pb.AlarmResponse{Header: header}, nil
+	res := &pb.AlarmResponse{Header: header}
+	if req.GetAction() == pb.AlarmRequest_GET {
+		for _, alarm := range m.alarms() {
+			ofKind := req.GetAlarm() == pb.AlarmType_NONE || req.GetAlarm() == alarm.GetAlarm()
+			if ofKind && (req.GetMemberID() == 0 || req.GetMemberID() == alarm.GetMemberID()) {
+				res.Alarms = append(res.Alarms, alarm)
+			}
+		}
+	}
+	return res, nil
+}
+
+// alarms are those that this node knows of.
+func (s *Server) alarms() []*pb.AlarmMember {
+	now := s.cluster.Status()
+	var alarms []*pb.AlarmMember
+	for _, node := range now.Members {
+		if slices.Contains(now.NoSpace, node.GetName()) {
+			alarms = append(alarms, &pb.AlarmMember{MemberID: node.GetReplicaId(), Alarm: pb.AlarmType_NOSPACE})
+		}
+	}
+	return alarms
 }
 
 // Defragment has nothing to do: the store gives room back by itself.

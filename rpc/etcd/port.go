@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/conclavehq/conclave/internal/lobby"
 )
 
 // preface is how every gRPC connection begins, in part: no HTTP/1.1 request does.
@@ -18,7 +20,7 @@ const preface = "PRI"
 const (
 	// prefaceTimeout is how long a connection may take to say what it is.
 	prefaceTimeout = 5 * time.Second
-	// maxUndecided bounds the connections that have not said it.
+	// maxUndecided bounds the connections that have not said it; the oldest goes.
 	maxUndecided = 1024
 	// acceptPause is how long to wait when the process is out of descriptors.
 	acceptPause = 50 * time.Millisecond
@@ -28,7 +30,7 @@ const (
 // answers to HTTP/1.1. It returns when the server, web or the listener ends; the
 // error is that of a listener that failed.
 func (s *Server) Serve(l net.Listener, web *http.Server) error {
-	p := &port{Listener: l, log: s.config.Log, undecided: make(chan struct{}, maxUndecided), done: make(chan struct{})}
+	p := &port{Listener: l, log: s.config.Log, undecided: lobby.New(maxUndecided), done: make(chan struct{})}
 	native, plain := &branch{port: p, conns: make(chan net.Conn)}, &branch{port: p, conns: make(chan net.Conn)}
 	var serving sync.WaitGroup
 	serving.Go(func() {
@@ -50,7 +52,7 @@ func (s *Server) Serve(l net.Listener, web *http.Server) error {
 type port struct {
 	net.Listener
 	log       zerolog.Logger
-	undecided chan struct{}
+	undecided *lobby.Lobby
 	deciding  sync.WaitGroup
 	once      sync.Once
 	done      chan struct{}
@@ -93,14 +95,9 @@ func passes(err error) bool {
 
 // admit gives a connection a goroutine that finds out what it is.
 func (p *port) admit(conn net.Conn, native, plain *branch) {
-	select {
-	case p.undecided <- struct{}{}:
-	default:
-		_ = conn.Close()
-		return
-	}
+	leave, _ := p.undecided.Enter(conn)
 	p.deciding.Go(func() {
-		defer func() { <-p.undecided }()
+		defer leave()
 		stop := make(chan struct{})
 		defer close(stop)
 		go func() { // the port's end does not wait for who says nothing
@@ -116,6 +113,7 @@ func (p *port) admit(conn net.Conn, native, plain *branch) {
 			_ = conn.Close()
 			return
 		}
+		leave()
 		to := plain
 		if string(first) == preface {
 			to = native

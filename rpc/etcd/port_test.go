@@ -3,6 +3,7 @@ package etcd_test
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"testing"
@@ -95,6 +96,23 @@ func TestPortSpeaksBoth(t *testing.T) {
 		}
 	case <-within(t).Done():
 		t.Fatal("silent connections keep the port from ending")
+	}
+}
+
+// Connections that say nothing, however many, do not keep out who comes after
+// them, and those that begin HTTP/2 and go no further are cut off.
+func TestPortUnderSilence(t *testing.T) {
+	p := servePort(t, newSite(t))
+	half := p.dial(t)
+	if _, err := half.Write([]byte("PRI * HTTP/2.0\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	for range 1100 { // there is room for 1024
+		p.dial(t)
+	}
+	readPage(t, p.dial(t))
+	if _, err := io.Copy(io.Discard, half); err != nil {
+		t.Errorf("half a preface: %v", err)
 	}
 }
 

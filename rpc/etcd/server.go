@@ -23,6 +23,8 @@ type Config struct {
 	// ProgressEvery is how often a watch with progress_notify that saw nothing is
 	// told how far it is; 0 is etcd's ten minutes.
 	ProgressEvery time.Duration
+	// Limits bound what all clients together have in progress.
+	Limits Limits
 	// Log receives failures of the server itself. The zero value drops them.
 	Log zerolog.Logger
 }
@@ -37,6 +39,7 @@ type Server struct {
 	looking  sync.WaitGroup
 	native   *grpc.Server
 	gateway  gateway
+	open     inProgress
 }
 
 // New makes a server. Close must be called in the end.
@@ -47,7 +50,7 @@ func New(config Config) (*Server, error) {
 	if config.ProgressEvery <= 0 {
 		config.ProgressEvery = 10 * time.Minute
 	}
-	s := &Server{config: config, cluster: config.Cluster}
+	s := &Server{config: config, cluster: config.Cluster, open: inProgress{limits: config.Limits.withDefaults()}}
 	s.draining, s.drain = context.WithCancel(context.Background())
 	s.leaders = newLeaders(s.cluster.Standing)
 	s.looking.Go(func() { s.leaders.run(s.draining) })

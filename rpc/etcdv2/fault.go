@@ -99,6 +99,8 @@ func (s *Server) explain(ctx context.Context, err error) *fault {
 		return fail(codeRaftInternal, "etcdserver: server stopped", 0)
 	case errors.Is(err, cluster.ErrOverloaded):
 		return fail(codeRaftInternal, "etcdserver: too many requests", 0)
+	case errors.Is(err, cluster.ErrNoSpace):
+		return fail(codeRaftInternal, "etcdserver: mvcc: database space exceeded", 0)
 	case errors.Is(err, cluster.ErrTooLarge):
 		return fail(codeRaftInternal, "etcdserver: request is too large", 0)
 	case errors.Is(err, cluster.ErrOutcomeUnknown), errors.Is(err, cluster.ErrNoLeader),

@@ -108,8 +108,15 @@ func (n *node) getsReady() bool {
 func answersAsBefore(t *testing.T, n *node, values map[string]string) bool {
 	t.Helper()
 	client := dial(t, n.clientURL)
-	ctx, cancel := context.WithCancel(within(t, patience))
+	ctx, cancel := n.whileItRuns(t)
 	defer cancel()
+	return readsAsBefore(ctx, t, client, values) && goesOn(ctx, t, client)
+}
+
+// whileItRuns is a context that ends with the node's process.
+func (n *node) whileItRuns(t *testing.T) (context.Context, context.CancelFunc) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(within(t, patience))
 	go func(l *life) {
 		select {
 		case <-l.exited:
@@ -117,6 +124,12 @@ func answersAsBefore(t *testing.T, n *node, values map[string]string) bool {
 		case <-ctx.Done():
 		}
 	}(n.life)
+	return ctx, cancel
+}
+
+// readsAsBefore reads all values.
+func readsAsBefore(ctx context.Context, t *testing.T, client *conclave.Client, values map[string]string) bool {
+	t.Helper()
 	for key, want := range values {
 		kv, err := client.Get(ctx, key)
 		switch {
@@ -132,7 +145,7 @@ func answersAsBefore(t *testing.T, n *node, values map[string]string) bool {
 	if err != nil || res.Count != int64(len(values)) {
 		t.Errorf("%d keys, want %d: %v", res.Count, len(values), err)
 	}
-	return ctx.Err() == nil && goesOn(ctx, t, client)
+	return ctx.Err() == nil
 }
 
 // goesOn writes and reads back, in the same way.

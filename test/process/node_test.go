@@ -49,6 +49,8 @@ type node struct {
 	// more are further settings; they win over those that the fields above give.
 	more []setting
 	by   way
+	// under is a command that runs the node's, if any.
+	under []string
 
 	t    testing.TB
 	life *life // nil when it does not run
@@ -92,7 +94,8 @@ func (n *node) set(name, value string) { n.more = append(n.more, setting{name, v
 // command is what a user would type to start the node.
 func (n *node) command() *exec.Cmd {
 	n.t.Helper()
-	cmd := exec.Command(binary(n.t), "server")
+	run := append(slices.Clone(n.under), binary(n.t), "server")
+	cmd := exec.Command(run[0], run[1:]...)
 	cmd.Env = environment()
 	var file strings.Builder
 	for _, s := range n.settings() {

@@ -92,7 +92,7 @@ func (s *Scene) replace(ctx context.Context, n *rig.Node) error {
 	if _, err := s.Client.ReplaceMember(within, n.Name()); err != nil {
 		return fmt.Errorf("replacing %s: %w", n.Name(), err)
 	}
-	n.SetFlag("initial-cluster-state", "existing")
+	n.SetFlag("--initial-cluster-state", "existing")
 	return s.revive(ctx, n)
 }
 

@@ -15,7 +15,7 @@ type Fault struct {
 	Family string
 	// Disks: each node needs a disk of its own.
 	Disks bool
-	// DiskBytes is how large; 0 = 384 MiB.
+	// DiskBytes is how large; 0 = 1 GiB.
 	DiskBytes int64
 	// Flags are added to those of every node.
 	Flags []string

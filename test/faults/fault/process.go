@@ -134,20 +134,25 @@ func soup(ctx context.Context, s *Scene) error {
 	}
 	s.Rand.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
 	kinds = kinds[:2+s.Rand.IntN(2)]
-	errs := make(chan error, len(kinds))
+	type outcome struct {
+		injections int
+		err        error
+	}
+	outcomes := make(chan outcome, len(kinds))
 	for _, kind := range kinds {
 		part := *s
 		part.Rand = rand.New(rand.NewPCG(s.Rand.Uint64(), s.Rand.Uint64()))
 		go func() {
 			err := kind(ctx, &part)
-			part.End()
-			errs <- err
+			outcomes <- outcome{part.End(), err}
 		}()
 	}
 	var failed error
 	for range kinds {
-		if err := <-errs; err != nil && !IsNothing(err) {
-			failed = fmt.Errorf("in the soup: %w", err)
+		o := <-outcomes
+		s.parts += o.injections
+		if o.err != nil && !IsNothing(o.err) {
+			failed = fmt.Errorf("in the soup: %w", o.err)
 		}
 	}
 	return failed

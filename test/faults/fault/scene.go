@@ -35,6 +35,7 @@ type Scene struct {
 	Dir string
 
 	target string
+	parts  int // injections of the scenes that this one is made of
 }
 
 // errNothing says that there was nobody to do harm to at the moment.
@@ -105,18 +106,24 @@ func (s *Scene) begin(target string, gone bool) {
 	}
 }
 
-// End notes that the harm is over. It does nothing when none was done.
-func (s *Scene) End() (done bool) {
+// End notes that the harm is over, and returns how many injections it was: 0 when
+// none was done.
+func (s *Scene) End() int {
 	if s.target == "" {
-		return false
+		return s.parts
 	}
 	now := s.History.Now()
 	s.History.Add(history.Record{Kind: history.FaultEnded, Key: s.ID, Value: s.target, Call: now, Return: now})
-	return true
+	return 1
 }
 
 // Target is who the harm was done to.
-func (s *Scene) Target() string { return s.target }
+func (s *Scene) Target() string {
+	if s.parts > 0 {
+		return fmt.Sprintf("%d at a time", s.parts)
+	}
+	return s.target
+}
 
 // complain notes something that must not happen, for the verdict.
 func (s *Scene) complain(format string, args ...any) {

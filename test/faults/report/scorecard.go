@@ -1,6 +1,7 @@
 package report
 
 import (
+	_ "embed" // for found.md
 	"fmt"
 	"io"
 	"slices"
@@ -40,9 +41,15 @@ func Scorecard(w io.Writer, results []*Result) error {
 			title(r.fault), r.workload, r.runs, r.injections, thousands(r.operations), r.violations, r.inconclusive,
 			r.recovery, strings.Join(r.commits, " "), r.command)
 	}
+	text.WriteString(found)
 	_, err := io.WriteString(w, text.String())
 	return err
 }
+
+// found are the bugs that were found, for people.
+//
+//go:embed found.md
+var found string
 
 const preface = `# Scorecard
 

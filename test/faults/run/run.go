@@ -170,7 +170,7 @@ func (r *run) rig() rig.Config {
 		cfg.Flags = append(cfg.Flags, f.Flags...)
 	}
 	if cfg.Disks && cfg.DiskBytes == 0 {
-		cfg.DiskBytes = 384 << 20
+		cfg.DiskBytes = 1 << 30 // sparse; less is no room by the product's own standard
 	}
 	cfg.Flags = append(cfg.Flags, r.spec.Flags...)
 	return cfg
@@ -212,8 +212,8 @@ func (r *run) inject(ctx context.Context, i int, injection spec.Injection, taken
 	}
 	began := time.Now()
 	err := f.Inject(ctx, scene)
-	if scene.End() {
-		r.done[f.ID]++
+	if n := scene.End(); n > 0 {
+		r.done[f.ID] += n
 		_, _ = fmt.Fprintf(r.opt.Log, "%8s  %s %-3d %s, %v\n", time.Since(r.began).Round(100*time.Millisecond),
 			f.ID, r.done[f.ID], scene.Target(), time.Since(began).Round(10*time.Millisecond))
 	}
@@ -264,7 +264,7 @@ func (r *run) hashes(ctx context.Context) error {
 func (r *run) end() error {
 	var errs []error
 	if r.load != nil {
-		r.load.Stop()
+		r.load.Close()
 	}
 	if r.client != nil {
 		errs = append(errs, r.client.Close())

@@ -88,6 +88,9 @@ const (
 	// A watcher was too slow; resume from revision.
 	ErrorReason_ERROR_REASON_RESYNC   ErrorReason = 44
 	ErrorReason_ERROR_REASON_INTERNAL ErrorReason = 45
+	// Nothing happened, because it would make the state larger and a node's disk is
+	// nearly full. Reads, deletes and releases go on; retry when there is room.
+	ErrorReason_ERROR_REASON_NO_SPACE ErrorReason = 46
 )
 
 // Enum value maps for ErrorReason.
@@ -136,6 +139,7 @@ var (
 		43: "ERROR_REASON_OUTCOME_UNKNOWN",
 		44: "ERROR_REASON_RESYNC",
 		45: "ERROR_REASON_INTERNAL",
+		46: "ERROR_REASON_NO_SPACE",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":         0,
@@ -181,6 +185,7 @@ var (
 		"ERROR_REASON_OUTCOME_UNKNOWN":     43,
 		"ERROR_REASON_RESYNC":              44,
 		"ERROR_REASON_INTERNAL":            45,
+		"ERROR_REASON_NO_SPACE":            46,
 	}
 )
 
@@ -309,7 +314,7 @@ const file_conclave_v1_errors_proto_rawDesc = "" +
 	"\x06holder\x18\x04 \x01(\v2\x11.conclave.v1.CardR\x06holder\x12:\n" +
 	"\vretry_after\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\n" +
 	"retryAfter\x12\x16\n" +
-	"\x06leader\x18\x06 \x01(\tR\x06leader*\xe1\n" +
+	"\x06leader\x18\x06 \x01(\tR\x06leader*\xfc\n" +
 	"\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12!\n" +
@@ -355,7 +360,8 @@ const file_conclave_v1_errors_proto_rawDesc = "" +
 	"\x1aERROR_REASON_SHUTTING_DOWN\x10*\x12 \n" +
 	"\x1cERROR_REASON_OUTCOME_UNKNOWN\x10+\x12\x17\n" +
 	"\x13ERROR_REASON_RESYNC\x10,\x12\x19\n" +
-	"\x15ERROR_REASON_INTERNAL\x10-B\xac\x01\n" +
+	"\x15ERROR_REASON_INTERNAL\x10-\x12\x19\n" +
+	"\x15ERROR_REASON_NO_SPACE\x10.B\xac\x01\n" +
 	"\x0fcom.conclave.v1B\vErrorsProtoP\x01Z?github.com/conclavehq/conclave/proto/gen/conclave/v1;conclavev1\xa2\x02\x03CXX\xaa\x02\vConclave.V1\xca\x02\vConclave\\V1\xe2\x02\x17Conclave\\V1\\GPBMetadata\xea\x02\fConclave::V1b\x06proto3"
 
 var (

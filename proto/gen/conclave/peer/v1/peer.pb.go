@@ -35,6 +35,8 @@ const (
 	Outcome_STATUS_OVERLOADED Outcome_Status = 3
 	// Not known whether it was or will be applied.
 	Outcome_STATUS_UNKNOWN Outcome_Status = 4
+	// Certainly not applied: a node's disk is nearly full.
+	Outcome_STATUS_NO_SPACE Outcome_Status = 5
 )
 
 // Enum value maps for Outcome_Status.
@@ -45,6 +47,7 @@ var (
 		2: "STATUS_NOT_LEADER",
 		3: "STATUS_OVERLOADED",
 		4: "STATUS_UNKNOWN",
+		5: "STATUS_NO_SPACE",
 	}
 	Outcome_Status_value = map[string]int32{
 		"STATUS_UNSPECIFIED": 0,
@@ -52,6 +55,7 @@ var (
 		"STATUS_NOT_LEADER":  2,
 		"STATUS_OVERLOADED":  3,
 		"STATUS_UNKNOWN":     4,
+		"STATUS_NO_SPACE":    5,
 	}
 )
 
@@ -365,8 +369,11 @@ type IdentifyResponse struct {
 	Generation  uint64 `protobuf:"varint,5,opt,name=generation,proto3" json:"generation,omitempty"`
 	ReplicaId   uint64 `protobuf:"varint,6,opt,name=replica_id,json=replicaId,proto3" json:"replica_id,omitempty"`
 	// The node was replaced and has not come back yet: it must join.
-	MustJoin      bool     `protobuf:"varint,7,opt,name=must_join,json=mustJoin,proto3" json:"must_join,omitempty"`
-	DataShards    []uint64 `protobuf:"varint,8,rep,packed,name=data_shards,json=dataShards,proto3" json:"data_shards,omitempty"`
+	MustJoin   bool     `protobuf:"varint,7,opt,name=must_join,json=mustJoin,proto3" json:"must_join,omitempty"`
+	DataShards []uint64 `protobuf:"varint,8,rep,packed,name=data_shards,json=dataShards,proto3" json:"data_shards,omitempty"`
+	// All nodes on record, for one that joins: it has to know them before it has
+	// the table.
+	Nodes         []*IdentifiedNode `protobuf:"bytes,9,rep,name=nodes,proto3" json:"nodes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -457,6 +464,81 @@ func (x *IdentifyResponse) GetDataShards() []uint64 {
 	return nil
 }
 
+func (x *IdentifyResponse) GetNodes() []*IdentifiedNode {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
+type IdentifiedNode struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Generation    uint64                 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
+	Incarnation   uint64                 `protobuf:"varint,3,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
+	PeerUrl       string                 `protobuf:"bytes,4,opt,name=peer_url,json=peerUrl,proto3" json:"peer_url,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IdentifiedNode) Reset() {
+	*x = IdentifiedNode{}
+	mi := &file_conclave_peer_v1_peer_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IdentifiedNode) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IdentifiedNode) ProtoMessage() {}
+
+func (x *IdentifiedNode) ProtoReflect() protoreflect.Message {
+	mi := &file_conclave_peer_v1_peer_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IdentifiedNode.ProtoReflect.Descriptor instead.
+func (*IdentifiedNode) Descriptor() ([]byte, []int) {
+	return file_conclave_peer_v1_peer_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *IdentifiedNode) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *IdentifiedNode) GetGeneration() uint64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *IdentifiedNode) GetIncarnation() uint64 {
+	if x != nil {
+		return x.Incarnation
+	}
+	return 0
+}
+
+func (x *IdentifiedNode) GetPeerUrl() string {
+	if x != nil {
+		return x.PeerUrl
+	}
+	return ""
+}
+
 type HashRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ShardId       uint64                 `protobuf:"varint,1,opt,name=shard_id,json=shardId,proto3" json:"shard_id,omitempty"`
@@ -467,7 +549,7 @@ type HashRequest struct {
 
 func (x *HashRequest) Reset() {
 	*x = HashRequest{}
-	mi := &file_conclave_peer_v1_peer_proto_msgTypes[6]
+	mi := &file_conclave_peer_v1_peer_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -479,7 +561,7 @@ func (x *HashRequest) String() string {
 func (*HashRequest) ProtoMessage() {}
 
 func (x *HashRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_conclave_peer_v1_peer_proto_msgTypes[6]
+	mi := &file_conclave_peer_v1_peer_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -492,7 +574,7 @@ func (x *HashRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HashRequest.ProtoReflect.Descriptor instead.
 func (*HashRequest) Descriptor() ([]byte, []int) {
-	return file_conclave_peer_v1_peer_proto_rawDescGZIP(), []int{6}
+	return file_conclave_peer_v1_peer_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *HashRequest) GetShardId() uint64 {
@@ -519,7 +601,7 @@ type HashResponse struct {
 
 func (x *HashResponse) Reset() {
 	*x = HashResponse{}
-	mi := &file_conclave_peer_v1_peer_proto_msgTypes[7]
+	mi := &file_conclave_peer_v1_peer_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -531,7 +613,7 @@ func (x *HashResponse) String() string {
 func (*HashResponse) ProtoMessage() {}
 
 func (x *HashResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_conclave_peer_v1_peer_proto_msgTypes[7]
+	mi := &file_conclave_peer_v1_peer_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -544,7 +626,7 @@ func (x *HashResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HashResponse.ProtoReflect.Descriptor instead.
 func (*HashResponse) Descriptor() ([]byte, []int) {
-	return file_conclave_peer_v1_peer_proto_rawDescGZIP(), []int{7}
+	return file_conclave_peer_v1_peer_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *HashResponse) GetReady() bool {
@@ -569,7 +651,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_conclave_peer_v1_peer_proto_msgTypes[8]
+	mi := &file_conclave_peer_v1_peer_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -581,7 +663,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_conclave_peer_v1_peer_proto_msgTypes[8]
+	mi := &file_conclave_peer_v1_peer_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -594,22 +676,25 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_conclave_peer_v1_peer_proto_rawDescGZIP(), []int{8}
+	return file_conclave_peer_v1_peer_proto_rawDescGZIP(), []int{9}
 }
 
 type StatusResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Shards        []*ShardStatus         `protobuf:"bytes,2,rep,name=shards,proto3" json:"shards,omitempty"`
-	Version       string                 `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
-	DiskBytes     int64                  `protobuf:"varint,4,opt,name=disk_bytes,json=diskBytes,proto3" json:"disk_bytes,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Name      string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Shards    []*ShardStatus         `protobuf:"bytes,2,rep,name=shards,proto3" json:"shards,omitempty"`
+	Version   string                 `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
+	DiskBytes int64                  `protobuf:"varint,4,opt,name=disk_bytes,json=diskBytes,proto3" json:"disk_bytes,omitempty"`
+	// The node's disk is nearly full: a leader that hears so logs nothing that
+	// makes the state larger.
+	NoSpace       bool `protobuf:"varint,5,opt,name=no_space,json=noSpace,proto3" json:"no_space,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_conclave_peer_v1_peer_proto_msgTypes[9]
+	mi := &file_conclave_peer_v1_peer_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -621,7 +706,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_conclave_peer_v1_peer_proto_msgTypes[9]
+	mi := &file_conclave_peer_v1_peer_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -634,7 +719,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_conclave_peer_v1_peer_proto_rawDescGZIP(), []int{9}
+	return file_conclave_peer_v1_peer_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *StatusResponse) GetName() string {
@@ -665,6 +750,13 @@ func (x *StatusResponse) GetDiskBytes() int64 {
 	return 0
 }
 
+func (x *StatusResponse) GetNoSpace() bool {
+	if x != nil {
+		return x.NoSpace
+	}
+	return false
+}
+
 type ShardStatus struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
 	ShardId         uint64                 `protobuf:"varint,1,opt,name=shard_id,json=shardId,proto3" json:"shard_id,omitempty"`
@@ -678,7 +770,7 @@ type ShardStatus struct {
 
 func (x *ShardStatus) Reset() {
 	*x = ShardStatus{}
-	mi := &file_conclave_peer_v1_peer_proto_msgTypes[10]
+	mi := &file_conclave_peer_v1_peer_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -690,7 +782,7 @@ func (x *ShardStatus) String() string {
 func (*ShardStatus) ProtoMessage() {}
 
 func (x *ShardStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_conclave_peer_v1_peer_proto_msgTypes[10]
+	mi := &file_conclave_peer_v1_peer_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -703,7 +795,7 @@ func (x *ShardStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShardStatus.ProtoReflect.Descriptor instead.
 func (*ShardStatus) Descriptor() ([]byte, []int) {
-	return file_conclave_peer_v1_peer_proto_rawDescGZIP(), []int{10}
+	return file_conclave_peer_v1_peer_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ShardStatus) GetShardId() uint64 {
@@ -751,7 +843,7 @@ type TransferLeaderRequest struct {
 
 func (x *TransferLeaderRequest) Reset() {
 	*x = TransferLeaderRequest{}
-	mi := &file_conclave_peer_v1_peer_proto_msgTypes[11]
+	mi := &file_conclave_peer_v1_peer_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -763,7 +855,7 @@ func (x *TransferLeaderRequest) String() string {
 func (*TransferLeaderRequest) ProtoMessage() {}
 
 func (x *TransferLeaderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_conclave_peer_v1_peer_proto_msgTypes[11]
+	mi := &file_conclave_peer_v1_peer_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -776,7 +868,7 @@ func (x *TransferLeaderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferLeaderRequest.ProtoReflect.Descriptor instead.
 func (*TransferLeaderRequest) Descriptor() ([]byte, []int) {
-	return file_conclave_peer_v1_peer_proto_rawDescGZIP(), []int{11}
+	return file_conclave_peer_v1_peer_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *TransferLeaderRequest) GetShardId() uint64 {
@@ -801,7 +893,7 @@ type TransferLeaderResponse struct {
 
 func (x *TransferLeaderResponse) Reset() {
 	*x = TransferLeaderResponse{}
-	mi := &file_conclave_peer_v1_peer_proto_msgTypes[12]
+	mi := &file_conclave_peer_v1_peer_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -813,7 +905,7 @@ func (x *TransferLeaderResponse) String() string {
 func (*TransferLeaderResponse) ProtoMessage() {}
 
 func (x *TransferLeaderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_conclave_peer_v1_peer_proto_msgTypes[12]
+	mi := &file_conclave_peer_v1_peer_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -826,7 +918,7 @@ func (x *TransferLeaderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferLeaderResponse.ProtoReflect.Descriptor instead.
 func (*TransferLeaderResponse) Descriptor() ([]byte, []int) {
-	return file_conclave_peer_v1_peer_proto_rawDescGZIP(), []int{12}
+	return file_conclave_peer_v1_peer_proto_rawDescGZIP(), []int{13}
 }
 
 var File_conclave_peer_v1_peer_proto protoreflect.FileDescriptor
@@ -841,22 +933,23 @@ const file_conclave_peer_v1_peer_proto_rawDesc = "" +
 	"\bshard_id\x18\x02 \x01(\x04R\ashardId\x12\x18\n" +
 	"\acommand\x18\x03 \x01(\fR\acommand\"H\n" +
 	"\x0fProposeResponse\x125\n" +
-	"\boutcomes\x18\x01 \x03(\v2\x19.conclave.peer.v1.OutcomeR\boutcomes\"\xff\x01\n" +
+	"\boutcomes\x18\x01 \x03(\v2\x19.conclave.peer.v1.OutcomeR\boutcomes\"\x95\x02\n" +
 	"\aOutcome\x12\x17\n" +
 	"\acall_id\x18\x01 \x01(\x04R\x06callId\x128\n" +
 	"\x06status\x18\x02 \x01(\x0e2 .conclave.peer.v1.Outcome.StatusR\x06status\x12\x16\n" +
 	"\x06result\x18\x03 \x01(\fR\x06result\x12\x16\n" +
-	"\x06detail\x18\x04 \x01(\tR\x06detail\"q\n" +
+	"\x06detail\x18\x04 \x01(\tR\x06detail\"\x86\x01\n" +
 	"\x06Status\x12\x16\n" +
 	"\x12STATUS_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tSTATUS_OK\x10\x01\x12\x15\n" +
 	"\x11STATUS_NOT_LEADER\x10\x02\x12\x15\n" +
 	"\x11STATUS_OVERLOADED\x10\x03\x12\x12\n" +
-	"\x0eSTATUS_UNKNOWN\x10\x04\"D\n" +
+	"\x0eSTATUS_UNKNOWN\x10\x04\x12\x13\n" +
+	"\x0fSTATUS_NO_SPACE\x10\x05\"D\n" +
 	"\x0fIdentifyRequest\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\x04R\tclusterId\x12\x12\n" +
-	"\x04name\x18\x02 \x01(\tR\x04name\"\xfa\x01\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\"\xb2\x02\n" +
 	"\x10IdentifyResponse\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\x04R\tclusterId\x12\x12\n" +
@@ -870,20 +963,29 @@ const file_conclave_peer_v1_peer_proto_rawDesc = "" +
 	"replica_id\x18\x06 \x01(\x04R\treplicaId\x12\x1b\n" +
 	"\tmust_join\x18\a \x01(\bR\bmustJoin\x12\x1f\n" +
 	"\vdata_shards\x18\b \x03(\x04R\n" +
-	"dataShards\">\n" +
+	"dataShards\x126\n" +
+	"\x05nodes\x18\t \x03(\v2 .conclave.peer.v1.IdentifiedNodeR\x05nodes\"\x81\x01\n" +
+	"\x0eIdentifiedNode\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x02 \x01(\x04R\n" +
+	"generation\x12 \n" +
+	"\vincarnation\x18\x03 \x01(\x04R\vincarnation\x12\x19\n" +
+	"\bpeer_url\x18\x04 \x01(\tR\apeerUrl\">\n" +
 	"\vHashRequest\x12\x19\n" +
 	"\bshard_id\x18\x01 \x01(\x04R\ashardId\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\x04R\x05index\"8\n" +
 	"\fHashResponse\x12\x14\n" +
 	"\x05ready\x18\x01 \x01(\bR\x05ready\x12\x12\n" +
 	"\x04hash\x18\x02 \x01(\tR\x04hash\"\x0f\n" +
-	"\rStatusRequest\"\x94\x01\n" +
+	"\rStatusRequest\"\xaf\x01\n" +
 	"\x0eStatusResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x125\n" +
 	"\x06shards\x18\x02 \x03(\v2\x1d.conclave.peer.v1.ShardStatusR\x06shards\x12\x18\n" +
 	"\aversion\x18\x03 \x01(\tR\aversion\x12\x1d\n" +
 	"\n" +
-	"disk_bytes\x18\x04 \x01(\x03R\tdiskBytes\"\xaa\x01\n" +
+	"disk_bytes\x18\x04 \x01(\x03R\tdiskBytes\x12\x19\n" +
+	"\bno_space\x18\x05 \x01(\bR\anoSpace\"\xaa\x01\n" +
 	"\vShardStatus\x12\x19\n" +
 	"\bshard_id\x18\x01 \x01(\x04R\ashardId\x12#\n" +
 	"\rapplied_index\x18\x02 \x01(\x04R\fappliedIndex\x12\x12\n" +
@@ -915,7 +1017,7 @@ func file_conclave_peer_v1_peer_proto_rawDescGZIP() []byte {
 }
 
 var file_conclave_peer_v1_peer_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_conclave_peer_v1_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_conclave_peer_v1_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_conclave_peer_v1_peer_proto_goTypes = []any{
 	(Outcome_Status)(0),            // 0: conclave.peer.v1.Outcome.Status
 	(*ProposeRequest)(nil),         // 1: conclave.peer.v1.ProposeRequest
@@ -924,34 +1026,36 @@ var file_conclave_peer_v1_peer_proto_goTypes = []any{
 	(*Outcome)(nil),                // 4: conclave.peer.v1.Outcome
 	(*IdentifyRequest)(nil),        // 5: conclave.peer.v1.IdentifyRequest
 	(*IdentifyResponse)(nil),       // 6: conclave.peer.v1.IdentifyResponse
-	(*HashRequest)(nil),            // 7: conclave.peer.v1.HashRequest
-	(*HashResponse)(nil),           // 8: conclave.peer.v1.HashResponse
-	(*StatusRequest)(nil),          // 9: conclave.peer.v1.StatusRequest
-	(*StatusResponse)(nil),         // 10: conclave.peer.v1.StatusResponse
-	(*ShardStatus)(nil),            // 11: conclave.peer.v1.ShardStatus
-	(*TransferLeaderRequest)(nil),  // 12: conclave.peer.v1.TransferLeaderRequest
-	(*TransferLeaderResponse)(nil), // 13: conclave.peer.v1.TransferLeaderResponse
+	(*IdentifiedNode)(nil),         // 7: conclave.peer.v1.IdentifiedNode
+	(*HashRequest)(nil),            // 8: conclave.peer.v1.HashRequest
+	(*HashResponse)(nil),           // 9: conclave.peer.v1.HashResponse
+	(*StatusRequest)(nil),          // 10: conclave.peer.v1.StatusRequest
+	(*StatusResponse)(nil),         // 11: conclave.peer.v1.StatusResponse
+	(*ShardStatus)(nil),            // 12: conclave.peer.v1.ShardStatus
+	(*TransferLeaderRequest)(nil),  // 13: conclave.peer.v1.TransferLeaderRequest
+	(*TransferLeaderResponse)(nil), // 14: conclave.peer.v1.TransferLeaderResponse
 }
 var file_conclave_peer_v1_peer_proto_depIdxs = []int32{
 	2,  // 0: conclave.peer.v1.ProposeRequest.proposals:type_name -> conclave.peer.v1.Proposal
 	4,  // 1: conclave.peer.v1.ProposeResponse.outcomes:type_name -> conclave.peer.v1.Outcome
 	0,  // 2: conclave.peer.v1.Outcome.status:type_name -> conclave.peer.v1.Outcome.Status
-	11, // 3: conclave.peer.v1.StatusResponse.shards:type_name -> conclave.peer.v1.ShardStatus
-	1,  // 4: conclave.peer.v1.PeerService.Propose:input_type -> conclave.peer.v1.ProposeRequest
-	5,  // 5: conclave.peer.v1.PeerService.Identify:input_type -> conclave.peer.v1.IdentifyRequest
-	7,  // 6: conclave.peer.v1.PeerService.Hash:input_type -> conclave.peer.v1.HashRequest
-	9,  // 7: conclave.peer.v1.PeerService.Status:input_type -> conclave.peer.v1.StatusRequest
-	12, // 8: conclave.peer.v1.PeerService.TransferLeader:input_type -> conclave.peer.v1.TransferLeaderRequest
-	3,  // 9: conclave.peer.v1.PeerService.Propose:output_type -> conclave.peer.v1.ProposeResponse
-	6,  // 10: conclave.peer.v1.PeerService.Identify:output_type -> conclave.peer.v1.IdentifyResponse
-	8,  // 11: conclave.peer.v1.PeerService.Hash:output_type -> conclave.peer.v1.HashResponse
-	10, // 12: conclave.peer.v1.PeerService.Status:output_type -> conclave.peer.v1.StatusResponse
-	13, // 13: conclave.peer.v1.PeerService.TransferLeader:output_type -> conclave.peer.v1.TransferLeaderResponse
-	9,  // [9:14] is the sub-list for method output_type
-	4,  // [4:9] is the sub-list for method input_type
-	4,  // [4:4] is the sub-list for extension type_name
-	4,  // [4:4] is the sub-list for extension extendee
-	0,  // [0:4] is the sub-list for field type_name
+	7,  // 3: conclave.peer.v1.IdentifyResponse.nodes:type_name -> conclave.peer.v1.IdentifiedNode
+	12, // 4: conclave.peer.v1.StatusResponse.shards:type_name -> conclave.peer.v1.ShardStatus
+	1,  // 5: conclave.peer.v1.PeerService.Propose:input_type -> conclave.peer.v1.ProposeRequest
+	5,  // 6: conclave.peer.v1.PeerService.Identify:input_type -> conclave.peer.v1.IdentifyRequest
+	8,  // 7: conclave.peer.v1.PeerService.Hash:input_type -> conclave.peer.v1.HashRequest
+	10, // 8: conclave.peer.v1.PeerService.Status:input_type -> conclave.peer.v1.StatusRequest
+	13, // 9: conclave.peer.v1.PeerService.TransferLeader:input_type -> conclave.peer.v1.TransferLeaderRequest
+	3,  // 10: conclave.peer.v1.PeerService.Propose:output_type -> conclave.peer.v1.ProposeResponse
+	6,  // 11: conclave.peer.v1.PeerService.Identify:output_type -> conclave.peer.v1.IdentifyResponse
+	9,  // 12: conclave.peer.v1.PeerService.Hash:output_type -> conclave.peer.v1.HashResponse
+	11, // 13: conclave.peer.v1.PeerService.Status:output_type -> conclave.peer.v1.StatusResponse
+	14, // 14: conclave.peer.v1.PeerService.TransferLeader:output_type -> conclave.peer.v1.TransferLeaderResponse
+	10, // [10:15] is the sub-list for method output_type
+	5,  // [5:10] is the sub-list for method input_type
+	5,  // [5:5] is the sub-list for extension type_name
+	5,  // [5:5] is the sub-list for extension extendee
+	0,  // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_conclave_peer_v1_peer_proto_init() }
@@ -965,7 +1069,7 @@ func file_conclave_peer_v1_peer_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_conclave_peer_v1_peer_proto_rawDesc), len(file_conclave_peer_v1_peer_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   13,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -1,0 +1,116 @@
+package rpc
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"connectrpc.com/connect"
+)
+
+// oneConn is a listener with one connection.
+type oneConn struct {
+	conns chan net.Conn
+	done  chan struct{}
+}
+
+func (l *oneConn) Accept() (net.Conn, error) {
+	select {
+	case conn := <-l.conns:
+		return conn, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *oneConn) Close() error {
+	close(l.done)
+	return nil
+}
+
+func (l *oneConn) Addr() net.Addr { return &net.TCPAddr{} }
+
+// bodyOf serves one connection with the settings of the client port, and returns
+// what its handler met at the end of the body, the answer, and how long it took.
+func bodyOf(t *testing.T, send func(io.Writer)) (met error, status int, took time.Duration) {
+	t.Helper()
+	ended := make(chan error, 1)
+	server := HTTPServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, err := io.Copy(io.Discard, r.Body)
+		ended <- err
+		if err != nil {
+			w.WriteHeader(http.StatusBadRequest)
+		}
+	}))
+	near, far := net.Pipe()
+	l := &oneConn{conns: make(chan net.Conn, 1), done: make(chan struct{})}
+	l.conns <- far
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = server.Serve(l)
+	}()
+	began := time.Now()
+	go send(near)
+	res, err := http.ReadResponse(bufio.NewReader(near), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	took = time.Since(began)
+	met, status = <-ended, res.StatusCode
+	_ = near.Close()
+	_ = server.Close()
+	<-served
+	return met, status, took
+}
+
+const bodyHead = "POST / HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
+
+// A body that stops is given up, one that goes on is not, however long it takes.
+func TestSlowBodies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		met, _, took := bodyOf(t, func(w io.Writer) {
+			_, _ = io.WriteString(w, bodyHead+"Content-Length: 100\r\n\r\nbegun")
+		})
+		if connect.CodeOf(met) != connect.CodeDeadlineExceeded || took != bodyPatience {
+			t.Errorf("after %v: %v", took, met)
+		}
+		met, status, took := bodyOf(t, func(w io.Writer) {
+			_, _ = io.WriteString(w, bodyHead+"Content-Length: 1048576\r\n\r\n")
+			for range 8 {
+				<-time.After(bodyPatience / 2)
+				_, _ = io.WriteString(w, strings.Repeat("a", 128<<10))
+			}
+		})
+		if met != nil || status != http.StatusOK || took < 3*bodyPatience {
+			t.Errorf("after %v: %d, %v", took, status, met)
+		}
+	})
+}
+
+// What is wrong with a body is its sender's fault, and a body without an end is
+// not read to it.
+func TestBadBodies(t *testing.T) {
+	met, _, _ := bodyOf(t, func(w io.Writer) {
+		_, _ = io.WriteString(w, bodyHead+"Transfer-Encoding: chunked\r\n\r\nzz\r\n")
+	})
+	if connect.CodeOf(met) != connect.CodeInvalidArgument {
+		t.Errorf("a chunk without a length: %v", met)
+	}
+	met, _, _ = bodyOf(t, func(w io.Writer) {
+		_, err := io.WriteString(w, bodyHead+"Transfer-Encoding: chunked\r\n\r\n")
+		for piece := "10000\r\n" + strings.Repeat("a", 1<<16) + "\r\n"; err == nil; {
+			_, err = io.WriteString(w, piece)
+		}
+	})
+	var tooLarge *http.MaxBytesError
+	if !errors.As(met, &tooLarge) || tooLarge.Limit != maxBodyBytes {
+		t.Errorf("a body without an end: %v", met)
+	}
+}

@@ -1,0 +1,297 @@
+package process
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	conclave "github.com/conclavehq/conclave/sdk"
+)
+
+// roomyBytes is the size of a disk that holds a state beside the Raft log, of which
+// several files are kept to be used again.
+const roomyBytes = 768 << 20
+
+// A disk runs nearly full under writes. No process ends: writes are refused with
+// a reason, on both surfaces, and reads, sessions, releases and deletes go on.
+// What is deleted and compacted gives its room back, and then writes go on, without
+// a restart.
+//
+// Promises D1, S5.
+func TestNoSpace(t *testing.T) {
+	n := onSmallDisk(t, smallDisk(t, roomyBytes))
+	client := dial(t, n.clientURL)
+	ctx := within(t, 4*patience)
+	session, err := client.NewSession(ctx, conclave.WithTTL(2*time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hold, err := session.Mutex("m").Lock(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	kept := fillUntilRefused(t, n, client)
+	t.Logf("%d writes of 64 KiB were acknowledged; %d MiB are left", len(kept), room(t, n.dir)>>20)
+	n.wantRefusalOfEtcd(t)
+	if refused := time.Now(); !errors.Is(second(client.NewSession(ctx)), conclave.ErrNoSpace) || time.Since(refused) > time.Second {
+		t.Errorf("a session is not refused at once, but after %v", time.Since(refused))
+	}
+	// Longer than the session would live unrenewed, with writers that do not stop.
+	for began := time.Now(); time.Since(began) < 5*time.Second; {
+		if _, err := client.Put(ctx, "more", "v"); err != nil && !errors.Is(err, conclave.ErrNoSpace) {
+			t.Fatal(err)
+		}
+	}
+	if hold.Context().Err() != nil {
+		t.Errorf("the lock is lost: %v", context.Cause(hold.Context()))
+	}
+	if err := hold.Unlock(ctx); err != nil {
+		t.Errorf("the lock cannot be released: %v", err)
+	}
+	reading, done := n.whileItRuns(t)
+	defer done()
+	if !readsAsBefore(reading, t, client, kept) {
+		t.Fatal("the node ended")
+	}
+
+	before := used(t, n.dir)
+	deleted, err := client.Delete(ctx, "k/", conclave.WithPrefix())
+	if err != nil {
+		t.Fatalf("delete: %v", err)
+	}
+	if err := client.Compact(ctx, deleted.Revision); err != nil {
+		t.Fatalf("compact: %v", err)
+	}
+	eventually(t, patience, func(ctx context.Context) error {
+		if _, err := client.Put(ctx, "after", strings.Repeat("v", 64<<10)); err != nil {
+			return fmt.Errorf("%d MiB are free, the log takes %d, the state %d: %w", room(t, n.dir)>>20,
+				used(t, filepath.Join(n.dir, "raft"))>>20, used(t, filepath.Join(n.dir, "sm"))>>20, err)
+		}
+		return nil
+	})
+	if after := used(t, n.dir); after > before*2/3 {
+		t.Errorf("deleting everything left %d of %d MiB", after>>20, before>>20)
+	} else {
+		t.Logf("deleting everything left %d of %d MiB", after>>20, before>>20)
+	}
+	n.kill()
+	n.start()
+	n.waitReady()
+	if kv, err := dial(t, n.clientURL).Get(ctx, "after"); err != nil || len(kv.Value) != 64<<10 {
+		t.Errorf("the last write is lost: %v", err)
+	}
+}
+
+// The disk of a follower is nearly full, by what others put on it. It does not end;
+// the cluster refuses writes through every node until there is room.
+//
+// Promise S5
+func TestNoSpaceOfAFollower(t *testing.T) {
+	disk := smallDisk(t, roomyBytes)
+	three := prepareCluster(t, 3)
+	three.nodes[2].dir = filepath.Join(disk, "n3")
+	three.start()
+	if three.leader(2) == three.nodes[2] {
+		if err := dial(t, three.nodes[0].clientURL).MoveLeader(within(t, patience), "n1", 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ballast := filepath.Join(disk, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, room(t, disk)-(16<<20)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range three.nodes {
+		client := dial(t, n.clientURL)
+		eventually(t, patience, func(ctx context.Context) error {
+			if _, err := client.Put(ctx, "k", "v"); !errors.Is(err, conclave.ErrNoSpace) {
+				return fmt.Errorf("%s answers %v", n.name, err)
+			}
+			return nil
+		})
+		if _, err := client.Delete(within(t, patience), "k"); err != nil {
+			t.Errorf("%s does not delete: %v", n.name, err)
+		}
+		n.wantRefusalOfEtcd(t)
+	}
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range three.nodes {
+		client := dial(t, n.clientURL)
+		eventually(t, patience, func(ctx context.Context) error {
+			return second(client.Put(ctx, "k", n.name))
+		})
+	}
+}
+
+// Somebody else takes the last byte of the disk. Whether the node goes on refusing
+// or ends with a sentence, nothing that was acknowledged is lost.
+//
+// Promises D1, S3
+func TestDiskFilledByOthers(t *testing.T) {
+	disk := smallDisk(t, diskBytes)
+	n := onSmallDisk(t, disk)
+	client := dial(t, n.clientURL)
+	kept := make(map[string]string)
+	for i := range 20 {
+		key := fmt.Sprintf("k/%d", i)
+		if _, err := client.Put(within(t, patience), key, "v"); err != nil {
+			t.Fatal(err)
+		}
+		kept[key] = "v"
+	}
+	ballast := filepath.Join(disk, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, diskBytes), 0o600); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("the disk is not full: %v", err)
+	}
+	eventually(t, patience, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		if _, err := client.Put(ctx, "k", "v"); !errors.Is(err, conclave.ErrNoSpace) && n.runs() {
+			return fmt.Errorf("a write: %v", err)
+		}
+		return nil
+	})
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	if !n.runs() {
+		n.waitExit()
+		t.Log(n.saidWhy(t, "no space left"))
+		n.start()
+		n.waitReady()
+	}
+	eventually(t, patience, func(ctx context.Context) error { return second(client.Put(ctx, "k", "v")) })
+	if !answersAsBefore(t, n, kept) {
+		t.Error("the node ended although there is room again")
+	}
+}
+
+// onSmallDisk starts a node alone with its data on a disk.
+func onSmallDisk(t *testing.T, disk string, more ...setting) *node {
+	t.Helper()
+	one := prepareCluster(t, 1, more...)
+	one.nodes[0].dir = filepath.Join(disk, "n1")
+	one.start()
+	return one.nodes[0]
+}
+
+// runs says whether the process has not ended.
+func (n *node) runs() bool {
+	select {
+	case <-n.life.exited:
+		return false
+	default:
+		return true
+	}
+}
+
+// fillUntilRefused writes until there is no room that the node could make, and
+// returns what it acknowledged.
+func fillUntilRefused(t *testing.T, n *node, client *conclave.Client) map[string]string {
+	t.Helper()
+	ctx := within(t, 2*patience)
+	kept := make(map[string]string)
+	refusedSince, lowest := time.Now(), int64(math.MaxInt64)
+	for i := 0; time.Since(refusedSince) < 8*time.Second; i++ {
+		key, value := fmt.Sprintf("k/%05d", i), incompressible(uint64(i))
+		_, err := client.Put(ctx, key, value)
+		switch {
+		case err == nil:
+			kept[key] = value
+			refusedSince = time.Now()
+		case !n.runs():
+			t.Fatalf("the node ended:\n%s", n.tail())
+		case !errors.Is(err, conclave.ErrNoSpace):
+			t.Fatal(err)
+		}
+		lowest = min(lowest, room(t, n.dir))
+	}
+	t.Logf("there were at least %d MiB all the time", lowest>>20)
+	return kept
+}
+
+// incompressible is a text of 64 KiB of which a disk keeps most.
+func incompressible(seed uint64) string {
+	random := rand.New(rand.NewPCG(seed, 0))
+	raw := make([]byte, 48<<10)
+	for i := range raw {
+		raw[i] = byte(random.Uint32())
+	}
+	return base64.StdEncoding.EncodeToString(raw)
+}
+
+// wantRefusalOfEtcd wants what etcd's clients know: the error and the alarm.
+func (n *node) wantRefusalOfEtcd(t *testing.T) {
+	t.Helper()
+	if code, answer := post(t, n.clientURL+"/v3/kv/put", `{"key":"aw==","value":"dg=="}`); code == http.StatusOK || !strings.Contains(answer, "etcdserver: mvcc: database space exceeded") {
+		t.Errorf("etcd's API answers %d: %s", code, answer)
+	}
+	eventually(t, patience, func(context.Context) error { // nodes hear of each other twice a second
+		if _, answer := post(t, n.clientURL+"/v3/maintenance/alarm", `{}`); !strings.Contains(answer, "NOSPACE") {
+			return fmt.Errorf("there is no alarm: %s", answer)
+		}
+		return nil
+	})
+}
+
+func post(t *testing.T, url, body string) (code int, answer string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(within(t, patience), http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(text)
+}
+
+// room is how much may be written to the disk of a directory.
+func room(t *testing.T, dir string) int64 {
+	t.Helper()
+	var disk syscall.Statfs_t
+	if err := syscall.Statfs(dir, &disk); err != nil {
+		t.Fatal(err)
+	}
+	return int64(disk.Bavail) * disk.Bsize
+}
+
+// used is how much the files of a directory take.
+func used(t *testing.T, dir string) (bytes int64) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return nil // gone meanwhile
+		}
+		if info, err := entry.Info(); err == nil && info.Mode().IsRegular() {
+			bytes += info.Sys().(*syscall.Stat_t).Blocks * 512
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes
+}
+
+func second[A any](_ A, err error) error { return err }
