@@ -22,7 +22,7 @@ import (
 //	g, incarnation       g, another                refused: data lost
 //
 // Who passes as itself may still have come back with an old copy of its data; see
-// [lives].
+// [history].
 func (d *directory) admit(peer transport.Hello) error {
 	node := d.node(peer.Name)
 	switch {
@@ -30,7 +30,7 @@ func (d *directory) admit(peer transport.Hello) error {
 		return transport.ErrNotYet
 	case node == nil:
 		if _, ok := d.configured[peer.Name]; ok && peer.Generation == 1 {
-			return d.cluster.lives.judge(peer)
+			return nil
 		}
 		return transport.ErrNotYet
 	case peer.Generation > node.GetGeneration():
@@ -40,5 +40,5 @@ func (d *directory) admit(peer transport.Hello) error {
 	case node.GetIncarnation() != 0 && node.GetIncarnation() != peer.Incarnation:
 		return lost(peer.Name, fmt.Sprintf("the cluster knows node %q with other data", peer.Name))
 	}
-	return d.cluster.lives.judge(peer)
+	return checkStart(node, peer)
 }

@@ -23,7 +23,9 @@ type directory struct {
 
 	mu struct {
 		sync.RWMutex
-		nodes      map[string]*logv1.Node
+		nodes map[string]*logv1.Node
+		// hearsay says that nodes are what peers told: this node has no table yet.
+		hearsay    bool
 		namespaces map[string]*logv1.Namespace
 		// active are those that can be used, by name and by address.
 		active map[string]*logv1.Namespace
@@ -56,8 +58,8 @@ func (d *directory) seed() {
 func (d *directory) expect(nodes map[string]*logv1.Node) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(d.mu.nodes) == 0 {
-		d.mu.nodes = nodes
+	if len(nodes) > 0 && (len(d.mu.nodes) == 0 || d.mu.hearsay) {
+		d.mu.nodes, d.mu.hearsay = nodes, true
 		d.spreadLocked()
 	}
 }
@@ -79,7 +81,7 @@ func (d *directory) load(ctx context.Context) error {
 	defer d.mu.Unlock()
 	before := d.mu.nodes
 	if len(nodes.GetListNodes().GetNodes()) > 0 || !d.cluster.id.Join {
-		d.mu.nodes = make(map[string]*logv1.Node)
+		d.mu.nodes, d.mu.hearsay = make(map[string]*logv1.Node), false
 	}
 	for _, node := range nodes.GetListNodes().GetNodes() {
 		if old := before[node.GetName()]; old.GetPeerUrl() != node.GetPeerUrl() {

@@ -68,24 +68,18 @@ func (d *directory) found(name, url string) {
 // node is part of the cluster and serves.
 func (c *Cluster) register(ctx context.Context) {
 	for {
-		result, err := c.Propose(ctx, systemShard, &logv1.Command{
-			Body: &logv1.Command_RegisterNode{RegisterNode: &logv1.RegisterNode{Node: &logv1.Node{
-				Name:        c.id.Name,
-				Incarnation: c.id.Incarnation,
-				Generation:  c.id.Generation,
-				ReplicaId:   c.id.ReplicaID,
-				PeerUrl:     c.cfg.AdvertisePeerURL,
-				ClientUrls:  c.cfg.ClientURLs,
-				Version:     c.cfg.Version,
-				Format:      c.format,
-			}}},
-		})
+		cmd, complete := c.registration()
+		result, err := c.Propose(ctx, systemShard, cmd)
 		if err == nil && result.GetRefusal() == nil {
+			if !complete {
+				c.work.Go(func() { c.registerStart(ctx) })
+			}
 			break
 		}
 		switch result.GetRefusal().GetReason() {
 		case logv1.Reason_REASON_UNSPECIFIED:
 		case logv1.Reason_REASON_NODE_REPLACED:
+			c.history.withdraw(c.cfg.Dir)
 			c.fatal(lost(c.id.Name, result.GetRefusal().GetDetail()))
 			return
 		default:
@@ -93,6 +87,9 @@ func (c *Cluster) register(ctx context.Context) {
 			return
 		}
 		c.log.Debug().Err(err).Msg("cannot register this node yet")
+		if c.id.Join {
+			c.learnNodes(ctx) // whoever was down when this node started
+		}
 		if !pause(ctx, nil, joinPause) {
 			return
 		}

@@ -38,7 +38,7 @@ type Cluster struct {
 	raft      *dragonboat.NodeHost
 	shards    map[uint64]*shard
 	directory *directory
-	lives     *lives
+	history   history
 
 	// loaded is set when directory shows this replica's state.
 	loaded atomic.Bool

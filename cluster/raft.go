@@ -59,20 +59,20 @@ func (c *Cluster) startRaft(ctx context.Context) error {
 // openRaft makes the NodeHost. What is wrong with its files it tells by an error
 // or by a panic.
 func (c *Cluster) openRaft() (err error) {
-	if c.lives, err = beginLife(c.cfg.Dir); err != nil {
+	if c.history, err = beginStart(c.cfg.Dir); err != nil {
 		return err
 	}
 	factory, err := transport.NewFactory(c.mux, transport.Config{
 		Self: transport.Hello{
 			ClusterID: c.id.ClusterID, Name: c.id.Name,
 			Incarnation: c.id.Incarnation, Generation: c.id.Generation,
-			Life: c.lives.count, Lives: c.lives.nonces,
+			Start: c.history.Count, Starts: c.history.Nonces,
 		},
 		Registry: c.registry,
 		Admit:    c.directory.admit,
 		Dial:     c.cfg.Dial,
 		OnRefused: func(peer transport.Hello, reason string) {
-			c.lives.withdraw()
+			c.history.withdraw(c.cfg.Dir)
 			c.fatal(fmt.Errorf("node %q refuses this node: %s", peer.Name, reason))
 		},
 		AcceptSnapshot: func(shard, replica uint64) bool {

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/conclavehq/conclave/internal/keys"
+	"github.com/conclavehq/conclave/internal/starts"
 	logv1 "github.com/conclavehq/conclave/proto/gen/conclave/log/v1"
 	storagev1 "github.com/conclavehq/conclave/proto/gen/conclave/storage/v1"
 )
@@ -31,6 +32,9 @@ func RegisterNode(tx Tx, cmd *logv1.RegisterNode) (*logv1.RegisterNodeResult, *l
 		if refusal := checkIncarnation(rec, node); refusal != nil {
 			return nil, refusal
 		}
+		if refusal := checkStart(rec, node); refusal != nil {
+			return nil, refusal
+		}
 		rec.RemovedReplicaId = 0
 	} else if refusal := newNode(tx, node, rec); refusal != nil {
 		return nil, refusal
@@ -40,6 +44,9 @@ func RegisterNode(tx Tx, cmd *logv1.RegisterNode) (*logv1.RegisterNodeResult, *l
 	rec.ClientUrls = node.GetClientUrls()
 	rec.Version = node.GetVersion()
 	rec.Format = node.GetFormat()
+	if nonces := node.GetStartNonces(); len(nonces) > 0 {
+		rec.Starts, rec.StartNonce = node.GetStarts(), nonces[0]
+	}
 	return &logv1.RegisterNodeResult{Node: saveNode(tx, node.GetName(), rec)}, nil
 }
 
@@ -81,6 +88,17 @@ func checkIncarnation(rec *storagev1.NodeRecord, node *logv1.Node) *logv1.Refusa
 	return nil
 }
 
+// checkStart refuses a node that does not know of its own latest start: its data
+// directory is an old copy, and has forgotten what it acknowledged and voted for since
+// (promise S2). What is longer ago than what the node tells is believed.
+func checkStart(rec *storagev1.NodeRecord, node *logv1.Node) *logv1.Refusal {
+	if rec.GetStarts() == 0 || node.GetStarts() == 0 || starts.Known(node.GetStarts(), node.GetStartNonces(), rec.GetStarts(), rec.GetStartNonce()) {
+		return nil
+	}
+	return refuse(logv1.Reason_REASON_NODE_REPLACED,
+		"node %q was started with an old copy of its data, which does not know of its start %d", node.GetName(), rec.GetStarts())
+}
+
 // checkFormat refuses a node whose program is older than those of all others:
 // they may be logging commands already that would stop it (promise S4).
 func checkFormat(r Reader, node *logv1.Node) *logv1.Refusal {
@@ -117,6 +135,7 @@ func ReplaceNode(tx Tx, cmd *logv1.ReplaceNode) (*logv1.ReplaceNodeResult, *logv
 	rec.ReplacedIncarnations = append(rec.ReplacedIncarnations, rec.Incarnation)
 	rec.RemovedReplicaId = rec.ReplicaId
 	rec.Incarnation = 0
+	rec.Starts, rec.StartNonce = 0, 0 // a new directory counts anew
 	rec.Generation++
 	rec.ReplicaId = numbers.LastReplicaId
 	return &logv1.ReplaceNodeResult{
@@ -157,7 +176,7 @@ func nodeKey(r Reader, name string) []byte {
 }
 
 func nodeInfo(name string, rec *storagev1.NodeRecord) *logv1.Node {
-	return &logv1.Node{
+	node := &logv1.Node{
 		Name:        name,
 		Incarnation: rec.GetIncarnation(),
 		Generation:  rec.GetGeneration(),
@@ -167,6 +186,10 @@ func nodeInfo(name string, rec *storagev1.NodeRecord) *logv1.Node {
 		Version:     rec.GetVersion(),
 		Format:      rec.GetFormat(),
 	}
+	if rec.GetStarts() != 0 {
+		node.Starts, node.StartNonces = rec.GetStarts(), []uint64{rec.GetStartNonce()}
+	}
+	return node
 }
 
 func numbersKey(r Reader) []byte { return keys.Prefix(r.Namespace(), keys.SystemRecord) }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"unicode/utf8"
+
+	"github.com/conclavehq/conclave/internal/starts"
 )
 
 // maxNameLen is the longest node name that fits a handshake, in bytes.
@@ -22,16 +24,16 @@ type Hello struct {
 	Incarnation uint64
 	// Generation counts how often a node of this name was replaced.
 	Generation uint64
-	// Life counts the starts of the process with this data directory. 0: the node
+	// Start counts the starts of the process with this data directory. 0: the node
 	// is of a version that does not.
-	Life uint64
-	// Lives has a random number for each of the latest starts, this one first.
-	Lives Lives
+	Start uint64
+	// Starts has a random number for each of the latest starts, this one first.
+	Starts Starts
 }
 
-// Lives are random numbers of the starts of a process, the latest one first; 0 where
+// Starts are random numbers of the starts of a process, the latest one first; 0 where
 // there was none.
-type Lives [32]uint64
+type Starts [starts.Kept]uint64
 
 // String names the node for logs and reasons.
 func (h Hello) String() string {
@@ -51,11 +53,11 @@ func (h Hello) appendTo(b []byte) []byte {
 	b = binary.BigEndian.AppendUint64(b, h.Incarnation)
 	b = binary.BigEndian.AppendUint64(b, h.Generation)
 	b = appendText(b, h.Name)
-	if h.Life == 0 {
+	if h.Start == 0 {
 		return b
 	}
-	b = binary.BigEndian.AppendUint64(b, h.Life)
-	for _, nonce := range h.Lives {
+	b = binary.BigEndian.AppendUint64(b, h.Start)
+	for _, nonce := range h.Starts {
 		b = binary.BigEndian.AppendUint64(b, nonce)
 	}
 	return b
@@ -76,10 +78,10 @@ func parseHello(b []byte) (Hello, error) {
 		return Hello{}, err
 	}
 	h.Name = name
-	if len(rest) >= 8+8*len(h.Lives) {
-		h.Life = binary.BigEndian.Uint64(rest)
-		for i := range h.Lives {
-			h.Lives[i] = binary.BigEndian.Uint64(rest[8+8*i:])
+	if len(rest) >= 8+8*len(h.Starts) {
+		h.Start = binary.BigEndian.Uint64(rest)
+		for i := range h.Starts {
+			h.Starts[i] = binary.BigEndian.Uint64(rest[8+8*i:])
 		}
 	}
 	return h, h.validate()

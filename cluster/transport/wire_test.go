@@ -58,11 +58,11 @@ func TestHandshakeRoundTrip(t *testing.T) {
 }
 
 // What a node says of its starts comes after what older versions know.
-func TestHelloWithLives(t *testing.T) {
-	want := Hello{ClusterID: 1, Incarnation: 2, Generation: 3, Name: "n", Life: 4, Lives: Lives{5, 6}}
+func TestHelloWithStarts(t *testing.T) {
+	want := Hello{ClusterID: 1, Incarnation: 2, Generation: 3, Name: "n", Start: 4, Starts: Starts{5, 6}}
 	body := want.appendTo(nil)
 	older := want
-	older.Life, older.Lives = 0, Lives{}
+	older.Start, older.Starts = 0, Starts{}
 	prefix := hex.EncodeToString(older.appendTo(nil))
 	wantBytes := prefix + "0000000000000004" + "0000000000000005" + "0000000000000006" + strings.Repeat("00", 30*8)
 	if got := hex.EncodeToString(body); got != wantBytes {

@@ -131,6 +131,7 @@ func (n *Node) start(ctx context.Context, opts Options) error {
 		Registry: registry,
 		Metrics:  metricsHandler(registry),
 		Also:     n.etcd.mount,
+		Problems: n.problems,
 
 		AlsoServices: n.etcd.api.Services(),
 		Log:          n.log,
@@ -168,6 +169,17 @@ func (n *Node) serve(listeners []net.Listener) {
 
 // Ready is closed when the node is part of its cluster and serves.
 func (n *Node) Ready() <-chan struct{} { return n.cluster.Ready() }
+
+// problems are what the API says of a node that is not part of its cluster yet: one
+// that joins knows leaders before it has the data.
+func (n *Node) problems() []string {
+	select {
+	case <-n.Ready():
+		return nil
+	default:
+		return []string{"this node is not part of its cluster yet"}
+	}
+}
 
 // URLs are where clients reach the node.
 func (n *Node) URLs() []string { return n.urls }

@@ -8,7 +8,7 @@ import (
 // one in each release that adds a command, or a field to one. Every node tells
 // the others its own, and a leader logs nothing that the oldest of them does not
 // know (promise S4).
-const Format = 2
+const Format = 3
 
 // FormatOf is the format that a replica must know to apply a command: the one that
 // brought it. It is asked for each command, so it looks at few fields.
@@ -20,6 +20,11 @@ func FormatOf(command *logv1.Command) uint32 {
 		return formatOfPut(body.Put)
 	case *logv1.Command_Txn:
 		return formatOfTxn(body.Txn)
+	case *logv1.Command_RegisterNode:
+		if body.RegisterNode.GetNode().GetStarts() != 0 {
+			return 3
+		}
+		return 1
 	default:
 		return 1
 	}

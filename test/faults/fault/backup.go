@@ -20,8 +20,8 @@ func backup(ctx context.Context, s *Scene) error {
 	s.begin("default", false)
 	file := filepath.Join(s.Dir, "backup.snapshot")
 	defer func() { _ = os.Remove(file) }()
-	if out, err := s.conclave(ctx, "snapshot", "save", file); err != nil {
-		return fmt.Errorf("snapshot save: %w: %s", err, out)
+	if err := s.save(ctx, file); err != nil {
+		return err
 	}
 	out, err := s.conclave(ctx, "snapshot", "status", file, "-w", "json")
 	if err != nil {
@@ -40,6 +40,20 @@ func backup(ctx context.Context, s *Scene) error {
 		return fmt.Errorf("snapshot restore: %w: %s", err, out)
 	}
 	return s.compare(ctx, name, conclave.Revision(status.Revision))
+}
+
+// save saves a snapshot. Beside a workload that compacts all the time the revision
+// may be gone before it was read, which the command says.
+func (s *Scene) save(ctx context.Context, file string) error {
+	for {
+		out, err := s.conclave(ctx, "snapshot", "save", file)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil || !strings.Contains(out, "run the command again") {
+			return fmt.Errorf("snapshot save: %w: %s", err, out)
+		}
+	}
 }
 
 // compare reads both namespaces. A revision that has been compacted meanwhile

@@ -79,7 +79,7 @@ func (p *teller) asks() (off, since time.Duration) {
 	var wall, mono int64
 	_, err = fmt.Fscan(p.out, &wall, &mono)
 	ok(p.t, err)
-	return time.Unix(0, wall).Sub(time.Now()).Round(time.Minute), time.Duration(mono)
+	return time.Until(time.Unix(0, wall)).Round(time.Minute), time.Duration(mono)
 }
 
 // The wall clock jumps, forward and back; the monotonic one does not.

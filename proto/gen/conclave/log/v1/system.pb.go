@@ -189,7 +189,11 @@ type Node struct {
 	ClientUrls []string `protobuf:"bytes,6,rep,name=client_urls,json=clientUrls,proto3" json:"client_urls,omitempty"`
 	Version    string   `protobuf:"bytes,7,opt,name=version,proto3" json:"version,omitempty"`
 	// The newest format of commands that its program knows; 0 means 1.
-	Format        uint32 `protobuf:"varint,8,opt,name=format,proto3" json:"format,omitempty"`
+	Format uint32 `protobuf:"varint,8,opt,name=format,proto3" json:"format,omitempty"`
+	// How often its process was started with this data directory, and a random number
+	// of each of the latest starts, the latest first. 0: not known.
+	Starts        uint64   `protobuf:"varint,9,opt,name=starts,proto3" json:"starts,omitempty"`
+	StartNonces   []uint64 `protobuf:"varint,10,rep,packed,name=start_nonces,json=startNonces,proto3" json:"start_nonces,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -278,6 +282,20 @@ func (x *Node) GetFormat() uint32 {
 		return x.Format
 	}
 	return 0
+}
+
+func (x *Node) GetStarts() uint64 {
+	if x != nil {
+		return x.Starts
+	}
+	return 0
+}
+
+func (x *Node) GetStartNonces() []uint64 {
+	if x != nil {
+		return x.StartNonces
+	}
+	return nil
 }
 
 // RegisterNode makes a node known, or refreshes its addresses. It is refused
@@ -1192,7 +1210,7 @@ const file_conclave_log_v1_system_proto_rawDesc = "" +
 	"\x04node\x18\x02 \x01(\tR\x04node\"C\n" +
 	"\x10ClaimEpochResult\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x19\n" +
-	"\bclock_ms\x18\x02 \x01(\x03R\aclockMs\"\xe9\x01\n" +
+	"\bclock_ms\x18\x02 \x01(\x03R\aclockMs\"\xa4\x02\n" +
 	"\x04Node\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x1e\n" +
@@ -1205,7 +1223,10 @@ const file_conclave_log_v1_system_proto_rawDesc = "" +
 	"\vclient_urls\x18\x06 \x03(\tR\n" +
 	"clientUrls\x12\x18\n" +
 	"\aversion\x18\a \x01(\tR\aversion\x12\x16\n" +
-	"\x06format\x18\b \x01(\rR\x06format\"9\n" +
+	"\x06format\x18\b \x01(\rR\x06format\x12\x16\n" +
+	"\x06starts\x18\t \x01(\x04R\x06starts\x12!\n" +
+	"\fstart_nonces\x18\n" +
+	" \x03(\x04R\vstartNonces\"9\n" +
 	"\fRegisterNode\x12)\n" +
 	"\x04node\x18\x01 \x01(\v2\x15.conclave.log.v1.NodeR\x04node\"?\n" +
 	"\x12RegisterNodeResult\x12)\n" +

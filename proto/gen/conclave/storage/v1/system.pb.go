@@ -92,7 +92,10 @@ type NodeRecord struct {
 	// While incarnation is 0: the replica to take out of the shards.
 	RemovedReplicaId uint64 `protobuf:"varint,8,opt,name=removed_replica_id,json=removedReplicaId,proto3" json:"removed_replica_id,omitempty"`
 	// The newest format of commands that its program knows; 0 means 1.
-	Format        uint32 `protobuf:"varint,9,opt,name=format,proto3" json:"format,omitempty"`
+	Format uint32 `protobuf:"varint,9,opt,name=format,proto3" json:"format,omitempty"`
+	// The latest start of its process that is known, and its random number.
+	Starts        uint64 `protobuf:"varint,10,opt,name=starts,proto3" json:"starts,omitempty"`
+	StartNonce    uint64 `protobuf:"varint,11,opt,name=start_nonce,json=startNonce,proto3" json:"start_nonce,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -190,6 +193,20 @@ func (x *NodeRecord) GetFormat() uint32 {
 	return 0
 }
 
+func (x *NodeRecord) GetStarts() uint64 {
+	if x != nil {
+		return x.Starts
+	}
+	return 0
+}
+
+func (x *NodeRecord) GetStartNonce() uint64 {
+	if x != nil {
+		return x.StartNonce
+	}
+	return 0
+}
+
 // PlacementRecord says where a namespace lives; its name is in the key.
 type PlacementRecord struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -266,7 +283,7 @@ const file_conclave_storage_v1_system_proto_rawDesc = "" +
 	" conclave/storage/v1/system.proto\x12\x13conclave.storage.v1\x1a\x1cconclave/log/v1/system.proto\"b\n" +
 	"\fSystemRecord\x12&\n" +
 	"\x0flast_replica_id\x18\x01 \x01(\x04R\rlastReplicaId\x12*\n" +
-	"\x11last_namespace_id\x18\x02 \x01(\rR\x0flastNamespaceId\"\xbe\x02\n" +
+	"\x11last_namespace_id\x18\x02 \x01(\rR\x0flastNamespaceId\"\xf7\x02\n" +
 	"\n" +
 	"NodeRecord\x12 \n" +
 	"\vincarnation\x18\x01 \x01(\x04R\vincarnation\x12\x1e\n" +
@@ -281,7 +298,11 @@ const file_conclave_storage_v1_system_proto_rawDesc = "" +
 	"\aversion\x18\x06 \x01(\tR\aversion\x123\n" +
 	"\x15replaced_incarnations\x18\a \x03(\x04R\x14replacedIncarnations\x12,\n" +
 	"\x12removed_replica_id\x18\b \x01(\x04R\x10removedReplicaId\x12\x16\n" +
-	"\x06format\x18\t \x01(\rR\x06format\"\x93\x01\n" +
+	"\x06format\x18\t \x01(\rR\x06format\x12\x16\n" +
+	"\x06starts\x18\n" +
+	" \x01(\x04R\x06starts\x12\x1f\n" +
+	"\vstart_nonce\x18\v \x01(\x04R\n" +
+	"startNonce\"\x93\x01\n" +
 	"\x0fPlacementRecord\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\rR\x02id\x12\x19\n" +
 	"\bshard_id\x18\x02 \x01(\x04R\ashardId\x126\n" +

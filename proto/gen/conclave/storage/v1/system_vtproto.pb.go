@@ -51,6 +51,8 @@ func (m *NodeRecord) CloneVT() *NodeRecord {
 	r.Version = m.Version
 	r.RemovedReplicaId = m.RemovedReplicaId
 	r.Format = m.Format
+	r.Starts = m.Starts
+	r.StartNonce = m.StartNonce
 	if rhs := m.ClientUrls; rhs != nil {
 		tmpContainer := make([]string, len(rhs))
 		copy(tmpContainer, rhs)
@@ -157,6 +159,12 @@ func (this *NodeRecord) EqualVT(that *NodeRecord) bool {
 		return false
 	}
 	if this.Format != that.Format {
+		return false
+	}
+	if this.Starts != that.Starts {
+		return false
+	}
+	if this.StartNonce != that.StartNonce {
 		return false
 	}
 	return string(this.unknownFields) == string(that.unknownFields)
@@ -269,6 +277,16 @@ func (m *NodeRecord) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.StartNonce != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.StartNonce))
+		i--
+		dAtA[i] = 0x58
+	}
+	if m.Starts != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Starts))
+		i--
+		dAtA[i] = 0x50
 	}
 	if m.Format != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Format))
@@ -451,6 +469,12 @@ func (m *NodeRecord) SizeVT() (n int) {
 	}
 	if m.Format != 0 {
 		n += 1 + protohelpers.SizeOfVarint(uint64(m.Format))
+	}
+	if m.Starts != 0 {
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.Starts))
+	}
+	if m.StartNonce != 0 {
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.StartNonce))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -859,6 +883,44 @@ func (m *NodeRecord) UnmarshalVT(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.Format |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 10:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Starts", wireType)
+			}
+			m.Starts = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Starts |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 11:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field StartNonce", wireType)
+			}
+			m.StartNonce = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.StartNonce |= uint64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
@@ -1405,6 +1467,44 @@ func (m *NodeRecord) UnmarshalVTUnsafe(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.Format |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 10:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Starts", wireType)
+			}
+			m.Starts = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Starts |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 11:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field StartNonce", wireType)
+			}
+			m.StartNonce = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.StartNonce |= uint64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
