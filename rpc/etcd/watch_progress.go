@@ -10,24 +10,41 @@ import (
 // stream: they have seen everything up to a revision. There is no answer while
 // one of them has not caught up, or begins in the future, or was ended by a
 // compaction and not canceled by the client.
+//
+// While one watch is served the next change may come, and the watch after it is told
+// of that one already. Progress does not go back behind it: all are served once more.
 func (w *watchStream) tellProgress() error {
-	if err := w.serveAll(); err != nil {
-		return err
-	}
-	var revision, latest int64 = math.MaxInt64, 0
-	watched := false
-	for _, one := range w.watches {
-		if one.source == nil || !one.source.watcher.Following() {
+	for range progressRounds {
+		if err := w.serveAll(); err != nil {
+			return err
+		}
+		revision, ok := w.progress()
+		if !ok {
 			return nil
 		}
-		watched = true
+		if revision >= w.told {
+			return w.send(&pb.WatchResponse{Header: w.header(w.where.Shard, revision), WatchId: invalidWatch})
+		}
+	}
+	return nil
+}
+
+// progressRounds is how often the watches are served until all of them are as far as
+// the furthest. A round takes microseconds, and commits come every few milliseconds.
+const progressRounds = 20
+
+// progress is the revision up to which all watches have seen everything.
+func (w *watchStream) progress() (revision int64, ok bool) {
+	revision = math.MaxInt64
+	latest := int64(0)
+	for _, one := range w.watches {
+		if one.source == nil || !one.source.watcher.Following() {
+			return 0, false
+		}
 		revision = min(revision, one.source.watcher.Seen())
 		latest = max(latest, one.start)
 	}
-	if !watched || revision < latest {
-		return nil
-	}
-	return w.send(&pb.WatchResponse{Header: w.header(w.where.Shard, revision), WatchId: invalidWatch})
+	return revision, len(w.watches) > 0 && revision >= latest
 }
 
 // notifyProgress tells the watches that asked for it, and saw nothing since it

@@ -81,6 +81,9 @@ func (w *watchStream) serve(src *source) error {
 	if err := w.deliver(src, batch); err != nil {
 		return err
 	}
+	if len(batch.Events) > 0 {
+		w.told = max(w.told, src.watcher.Seen())
+	}
 	if more {
 		w.ready.add(src)
 	} else {
