@@ -37,8 +37,8 @@ func (l *oneConn) Close() error {
 func (l *oneConn) Addr() net.Addr { return &net.TCPAddr{} }
 
 // bodyOf serves one connection with the settings of the client port, and returns
-// what its handler met at the end of the body, the answer, and how long it took.
-func bodyOf(t *testing.T, send func(io.Writer)) (met error, status int, took time.Duration) {
+// the answer, how long it took, and what its handler met at the end of the body.
+func bodyOf(t *testing.T, send func(io.Writer)) (status int, took time.Duration, met error) {
 	t.Helper()
 	ended := make(chan error, 1)
 	server := HTTPServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -67,7 +67,7 @@ func bodyOf(t *testing.T, send func(io.Writer)) (met error, status int, took tim
 	_ = near.Close()
 	_ = server.Close()
 	<-served
-	return met, status, took
+	return status, took, met
 }
 
 const bodyHead = "POST / HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
@@ -75,13 +75,13 @@ const bodyHead = "POST / HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r
 // A body that stops is given up, one that goes on is not, however long it takes.
 func TestSlowBodies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		met, _, took := bodyOf(t, func(w io.Writer) {
+		_, took, met := bodyOf(t, func(w io.Writer) {
 			_, _ = io.WriteString(w, bodyHead+"Content-Length: 100\r\n\r\nbegun")
 		})
 		if connect.CodeOf(met) != connect.CodeDeadlineExceeded || took != bodyPatience {
 			t.Errorf("after %v: %v", took, met)
 		}
-		met, status, took := bodyOf(t, func(w io.Writer) {
+		status, took, met := bodyOf(t, func(w io.Writer) {
 			_, _ = io.WriteString(w, bodyHead+"Content-Length: 1048576\r\n\r\n")
 			for range 8 {
 				<-time.After(bodyPatience / 2)
@@ -97,13 +97,13 @@ func TestSlowBodies(t *testing.T) {
 // What is wrong with a body is its sender's fault, and a body without an end is
 // not read to it.
 func TestBadBodies(t *testing.T) {
-	met, _, _ := bodyOf(t, func(w io.Writer) {
+	_, _, met := bodyOf(t, func(w io.Writer) {
 		_, _ = io.WriteString(w, bodyHead+"Transfer-Encoding: chunked\r\n\r\nzz\r\n")
 	})
 	if connect.CodeOf(met) != connect.CodeInvalidArgument {
 		t.Errorf("a chunk without a length: %v", met)
 	}
-	met, _, _ = bodyOf(t, func(w io.Writer) {
+	_, _, met = bodyOf(t, func(w io.Writer) {
 		_, err := io.WriteString(w, bodyHead+"Transfer-Encoding: chunked\r\n\r\n")
 		for piece := "10000\r\n" + strings.Repeat("a", 1<<16) + "\r\n"; err == nil; {
 			_, err = io.WriteString(w, piece)

@@ -45,7 +45,7 @@ type watchStream struct {
 	watches map[int64]*watch
 	nextID  int64
 	// told is how far the watch that was told of the latest change has seen.
-	told int64
+	told    int64
 	sources map[*source]struct{}
 	// leads are the sources that others join when they have caught up.
 	leads map[watchKind]*source
