@@ -30,7 +30,8 @@ type Recovery struct {
 type Spread struct {
 	Count         int
 	P50, P99, Max time.Duration
-	Never         int // after these, no write was acknowledged until the run ended
+	Never         int             // after these, no write was acknowledged until the run ended
+	Times         []time.Duration // all of them, sorted, without those
 }
 
 // outages measures how long writes were away.
@@ -105,7 +106,7 @@ func spread(times []time.Duration) Spread {
 	s := Spread{Count: len(times), Never: never}
 	if times = times[never:]; len(times) > 0 {
 		rank := func(p int) time.Duration { return times[(len(times)*p+99)/100-1] }
-		s.P50, s.P99, s.Max = rank(50), rank(99), times[len(times)-1]
+		s.P50, s.P99, s.Max, s.Times = rank(50), rank(99), times[len(times)-1], times
 	}
 	return s
 }

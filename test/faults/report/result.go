@@ -33,8 +33,10 @@ type Result struct {
 	// Recovery is from an injection's end to the next acknowledged write.
 	Recovery Spread `yaml:"recovery"`
 	// Outage is from the loss of a leader to the first acknowledged write.
-	Outage Spread   `yaml:"outage"`
-	Notes  []string `yaml:"notes,omitempty"`
+	Outage Spread `yaml:"outage"`
+	// Outages are all of them, in milliseconds; -1 is one that did not end.
+	Outages []int64  `yaml:"outages,flow,omitempty"`
+	Notes   []string `yaml:"notes,omitempty"`
 }
 
 // Verdict is how a run ended.
@@ -111,7 +113,13 @@ func (r *Result) Judge(found check.Report, failed error) {
 			r.Cells = append(r.Cells, *cell)
 		}
 	}
-	r.Outage, r.Recovery = spread(found.Outage.Leader), Spread{}
+	r.Outage, r.Recovery, r.Outages = spread(found.Outage.Leader), Spread{}, nil
+	for _, took := range found.Outage.Leader.Times {
+		r.Outages = append(r.Outages, took.Milliseconds())
+	}
+	for range found.Outage.Leader.Never {
+		r.Outages = append(r.Outages, -1)
+	}
 	for _, f := range found.Outage.Faults {
 		if one := spread(f.Ended); one.P99 >= r.Recovery.P99 {
 			r.Recovery = one // of several faults that took turns, the slowest

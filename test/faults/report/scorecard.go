@@ -4,7 +4,9 @@ import (
 	_ "embed" // for found.md
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -34,6 +36,7 @@ func Scorecard(w io.Writer, results []*Result) error {
 	var text strings.Builder
 	text.WriteString(preface)
 	t.write(&text)
+	t.writeTimes(&text)
 	text.WriteString("\n| fault | workload | runs | injections | operations checked | violations | inconclusive | p99 recovery | commit | again |\n")
 	text.WriteString("|---|---|---:|---:|---:|---:|---:|---:|---|---|\n")
 	for _, r := range rows {
@@ -71,7 +74,8 @@ type totals struct {
 	runs, passed, injections  int
 	operations                int64
 	violations, inconclusive  int
-	outages                   []Spread
+	outages                   []int64 // after kills of leaders, in milliseconds
+	lost, updates             int     // of the control
 	kills, powerOne, powerAll int
 	faults                    map[string]bool
 	took                      time.Duration
@@ -93,7 +97,10 @@ func (t *totals) add(r *Result) {
 		t.violations += c.Violations
 		t.inconclusive += c.Inconclusive
 	}
-	t.outages = append(t.outages, r.Outage)
+	if r.Spec.Fault == "F01" {
+		t.outages = append(t.outages, r.Outages...)
+	}
+	t.control(r)
 	t.kills += r.ByFault["F01"]
 	t.powerOne += r.ByFault["F14"]
 	t.powerAll += r.ByFault["F15"]
@@ -104,6 +111,37 @@ func (t *totals) write(w *strings.Builder) {
 	w.WriteString("|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")
 	_, _ = fmt.Fprintf(w, "| %d | %d | %.1f | %s | %s | %d | %d | %d | %d | %d |\n", t.runs, t.passed, t.took.Hours(),
 		thousands(int64(t.injections)), thousands(t.operations), t.violations, t.inconclusive, t.kills, t.powerOne, t.powerAll)
+}
+
+// unguarded is how package check tells of the register that workers write to without
+// showing their tokens.
+var unguarded = regexp.MustCompile(`(\d+) without, of which (\d+) lost an update`)
+
+// control adds up what the control lost: the same workers, without their tokens.
+func (t *totals) control(r *Result) {
+	for _, note := range r.Notes {
+		if m := unguarded.FindStringSubmatch(note); m != nil {
+			all, _ := strconv.Atoi(m[1])
+			lost, _ := strconv.Atoi(m[2])
+			t.lost, t.updates = t.lost+lost, t.updates+all
+		}
+	}
+}
+
+// writeTimes tells how long writes were away after a leader had been killed, and what
+// the control lost.
+func (t *totals) writeTimes(w *strings.Builder) {
+	slices.Sort(t.outages)
+	if n := len(t.outages); n > 0 {
+		never, _ := slices.BinarySearch(t.outages, 0)
+		at := func(q float64) int64 { return t.outages[min(n-1, int(q*float64(n)))] }
+		_, _ = fmt.Fprintf(w, "\nWrites after SIGKILL of the leader, %d times: p50 %d ms, p99 %d ms, max %d ms; %d times none until the end.\n",
+			n, at(0.5), at(0.99), t.outages[n-1], never)
+	}
+	if t.updates > 0 {
+		_, _ = fmt.Fprintf(w, "\nControl: %d of %d updates were lost of a register that does not ask for tokens; none of the one beside it, which does.\n",
+			t.lost, t.updates)
+	}
 }
 
 func rowsOf(results []*Result) []*row {

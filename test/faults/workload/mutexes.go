@@ -21,7 +21,7 @@ const (
 	mutexPatience = 5 * time.Second
 	// mutexSloppy: one hold in so many goes on after its session is over, as a
 	// process does that was stopped. It is what fencing is for.
-	mutexSloppy = 400
+	mutexSloppy = 60
 )
 
 // mutexes: clients stand in line for a few mutexes, and whoever holds one raises two

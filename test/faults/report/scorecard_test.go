@@ -1,0 +1,89 @@
+package report
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/conclavehq/conclave/test/faults/check"
+	"github.com/conclavehq/conclave/test/faults/history"
+	"github.com/conclavehq/conclave/test/faults/spec"
+)
+
+func TestVerdict(t *testing.T) {
+	checked := check.Result{Checker: "linear", Workload: history.Registers, Checked: 7}
+	wrong, open := checked, checked
+	wrong.Violations = []check.Violation{{What: "a write is missing"}}
+	open.Inconclusive, open.Undecided = 1, []check.Violation{{What: "too long"}}
+	for _, c := range []struct {
+		what    string
+		results []check.Result
+		failed  error
+		want    Verdict
+	}{
+		{"nothing wrong", []check.Result{checked}, nil, Passed},
+		{"a violation", []check.Result{checked, wrong}, nil, Violated},
+		{"not decided", []check.Result{open}, nil, Inconclusive},
+		{"a violation and not decided", []check.Result{open, wrong}, nil, Violated},
+		{"the cluster does not come back", []check.Result{checked}, errBroken{}, Broken},
+		{"a violation, and it does not come back", []check.Result{wrong}, errBroken{}, Violated},
+	} {
+		var r Result
+		r.Judge(check.Report{Results: c.results}, c.failed)
+		if r.Verdict != c.want {
+			t.Errorf("%s: %s, want %s", c.what, r.Verdict, c.want)
+		}
+		if r.Operations() != 7 {
+			t.Errorf("%s: %d operations: those of one workload count once", c.what, r.Operations())
+		}
+	}
+}
+
+type errBroken struct{}
+
+func (errBroken) Error() string { return "not whole again" }
+
+func TestScorecard(t *testing.T) {
+	r := &Result{
+		Spec:   spec.Spec{Fault: "F01", Seed: 3, Nodes: 3, Duration: time.Minute, Rate: 1},
+		Commit: "abc", Verdict: Violated, Injections: 20, ByFault: map[string]int{"F01": 20},
+		Cells:    []Cell{{Workload: "registers", Operations: 1234567, Violations: 2}, {Workload: "queues", Operations: 5}},
+		Recovery: Spread{P99: 80 * time.Millisecond},
+		Outages:  []int64{900, -1, 700, 1100},
+		Notes:    []string{"token: outside register: 9 writes with the token (2 stale ones refused), 400 without, of which 3 lost an update"},
+	}
+	var text strings.Builder
+	if err := Scorecard(&text, []*Result{r, r}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"| F01 kill-one | registers | 2 | 40 | 2,469,134 | 4 | 0 | 80ms | abc | `go run ./test/faults run --fault F01 --seed 3 --nodes 3 --duration 1m0s` |",
+		"| 2 | 0 | 0.0 | 40 | 2,469,144 | 4 | 0 | 40 | 0 | 0 |",
+		"8 times: p50 900 ms, p99 1100 ms, max 1100 ms; 2 times none until the end",
+		"6 of 800 updates were lost",
+	} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("there is no %q in\n%s", want, text.String())
+		}
+	}
+	if strings.Index(text.String(), "| registers |") > strings.Index(text.String(), "| queues |") {
+		t.Error("workloads are not in their order")
+	}
+}
+
+func TestSearches(t *testing.T) {
+	var text strings.Builder
+	err := Searches(&text, []*Search{
+		{Tag: "mutant_01", Name: "one", Fault: "F01", Took: 3 * time.Minute, Seed: 2, By: []string{"queues"}, Proof: "linear: lost"},
+		{Tag: "mutant_02", Name: "two", Fault: "F02"},
+		{Tag: "mutant_nosync", Name: "control", Fault: "F15", Control: true, Took: time.Minute},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"1 of 2 were found, the median after 3m0s", "**not found**", "linear: lost"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("there is no %q in\n%s", want, text.String())
+		}
+	}
+}
