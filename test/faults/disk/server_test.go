@@ -25,7 +25,7 @@ import (
 func TestServerKeepsWhatItAcknowledged(t *testing.T) {
 	d := makeDisk(t, 512<<20)
 	n := single.Prepare(t, filepath.Join(d.Path(), "data"))
-	const losses = 12
+	const losses = 4
 	acked := make(map[string]string)
 	for round := range losses {
 		n.Start()

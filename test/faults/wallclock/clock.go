@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -29,11 +30,22 @@ func Attach(pid int) (*Clock, error) {
 		return nil, err
 	}
 	c := &Clock{pid: pid}
-	if err := c.take(); err != nil {
-		return nil, fmt.Errorf("wallclock: process %d: %w", pid, err)
+	// A process that was only just forked has not begun its own program: for a moment
+	// it has no vDSO, or that of its parent.
+	for deadline := time.Now().Add(beginning); ; {
+		err := c.take()
+		if err == nil {
+			return c, nil
+		}
+		if !errors.Is(err, errNoVDSO) || time.Now().After(deadline) {
+			return nil, fmt.Errorf("wallclock: process %d: %w", pid, err)
+		}
+		runtime.Gosched()
 	}
-	return c, nil
 }
+
+// beginning is how long a process may take from its fork to its program.
+const beginning = 5 * time.Second
 
 // Jump moves the clock by whole seconds, forward or back, from where it is.
 func (c *Clock) Jump(by time.Duration) error {

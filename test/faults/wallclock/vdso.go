@@ -5,6 +5,7 @@ package wallclock
 import (
 	"bytes"
 	"debug/elf"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -47,6 +48,8 @@ func findFunction(pid int) (place, error) {
 	return place{}, fmt.Errorf("the vDSO has no %s", function)
 }
 
+var errNoVDSO = errors.New("it has no vDSO")
+
 // mapping is where the vDSO is.
 func mapping(pid int) (from, to int64, err error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
@@ -62,5 +65,5 @@ func mapping(pid int) (from, to int64, err error) {
 		}
 		return from, to, nil
 	}
-	return 0, 0, fmt.Errorf("it has no vDSO")
+	return 0, 0, errNoVDSO
 }

@@ -74,7 +74,7 @@ func after(d time.Duration) { <-time.After(d) }
 func TestLoad(t *testing.T) {
 	node := serve(t)
 	records := record(t, Config{Endpoints: node.Endpoints(), EtcdEndpoints: node.EtcdEndpoints(), Seed: 1},
-		func(*Load) { after(8 * time.Second) })
+		func(*Load) { after(4 * time.Second) })
 	validate(t, records)
 	survey(t, records)
 	unknown := 0

@@ -78,7 +78,7 @@ func TestRecipes(t *testing.T) {
 		only = append(only, w)
 	}
 	records := record(t, Config{Endpoints: node.Endpoints(), EtcdEndpoints: node.EtcdEndpoints(), Seed: 3, Only: only},
-		func(*Load) { after(6 * time.Second) })
+		func(*Load) { after(4 * time.Second) })
 	validate(t, records)
 	survey(t, records)
 	appears := func(w history.Workload, fits func(r history.Record) bool) bool {

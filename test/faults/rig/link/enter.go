@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -60,7 +61,26 @@ func beginInside() error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("keeping mounts private: %w", err)
 	}
+	if err := letGo(); err != nil {
+		return fmt.Errorf("letting go of mounts: %w", err)
+	}
 	return fmt.Errorf("beginning again: %w", unix.Exec(self, os.Args, append(os.Environ(), role+"="+roleInside)))
+}
+
+// letGo unmounts what is on loop devices: disks of other runs, of which this namespace
+// has copies, and which could not be unmounted there while it has.
+func letGo() error {
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(mounts)) {
+		fields := strings.Fields(line)
+		if len(fields) > 1 && strings.HasPrefix(fields[0], "/dev/loop") {
+			_ = unix.Unmount(fields[1], unix.MNT_DETACH) // it may be gone by now
+		}
+	}
+	return nil
 }
 
 // again is a command that runs this program in another role.
