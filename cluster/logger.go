@@ -10,6 +10,8 @@ import (
 
 	dblogger "github.com/lni/dragonboat/v4/logger"
 	"github.com/rs/zerolog"
+
+	"github.com/conclavehq/conclave/cluster/logfile"
 )
 
 // Dragonboat has one logger factory per process, and it can be set only once.
@@ -28,6 +30,7 @@ func setEngineLog(log zerolog.Logger) {
 	engineErrors.Store(&quiet)
 	engineFactory.Do(func() {
 		dblogger.SetLoggerFactory(func(name string) dblogger.ILogger { return engineLogger(name) })
+		logfile.OnFailure(func(err error) { engineLogger("logdb").Panicf("%v", err) })
 	})
 }
 

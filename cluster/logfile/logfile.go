@@ -47,7 +47,7 @@ func (f fileSystem) Create(name string) (vfs.File, error) {
 	if open, ok := file.(interface{ Fd() uintptr }); ok {
 		reserve(open.Fd(), fileBytes)
 	}
-	return spoiled(file), nil
+	return spoiled(watched(file)), nil
 }
 
 func isLog(name string) bool {

@@ -26,7 +26,7 @@ func (f fileSystem) ReuseForWrite(old, name string) (vfs.File, error) {
 	if err != nil || !isLog(name) {
 		return file, err
 	}
-	return spoiled(file), nil
+	return spoiled(watched(file)), nil
 }
 
 // spoiled is the file itself unless a bug is planted.

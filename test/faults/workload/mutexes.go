@@ -46,7 +46,7 @@ func mutexes(l *Load) finish {
 			}
 		})
 	}
-	return nil
+	return native.free(l, history.Mutexes)
 }
 
 // mutexRig is what the clients of some mutexes share.
