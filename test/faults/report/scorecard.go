@@ -60,6 +60,9 @@ What the fault harness ([docs/testing.md](docs/testing.md)) found in the runs be
 processes, real disks, all workloads at a time, one fault a run. Made by
 ` + "`go run ./test/faults grid RUNS...`" + `.
 
+The goal of a release is 20 million operations and 2,000 injections over all 28 faults;
+the first table says how far the runs below have come.
+
 - *operations checked* are calls and events that a checker decided about, each counted once.
 - *inconclusive* is what no checker could decide. It counts as failed.
 - *p99 recovery* is from the end of an injection to the next acknowledged write, the
