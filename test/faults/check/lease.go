@@ -72,6 +72,10 @@ type lease struct {
 func (l *lease) add(i int, r *history.Record) {
 	l.records = append(l.records, i)
 	switch {
+	case r.Outcome == history.Refused && r.Reason == LeaseNotFound && r.Kind == history.LeaseRevoked && r.Via == history.Etcd:
+		// etcd's client repeats a revocation without an answer, so this may be about
+		// the one that it made before.
+		l.revoked = append(l.revoked, i)
 	case r.Outcome == history.Refused && r.Reason == LeaseNotFound && r.Kind != history.LeaseGranted:
 		l.gone = append(l.gone, i)
 	case r.Outcome == history.Refused:

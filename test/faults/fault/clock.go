@@ -23,10 +23,10 @@ func wallClock(ctx context.Context, s *Scene) error {
 	}
 	var clocks []*wallclock.Clock
 	for _, n := range nodes {
-		if ended(n) {
-			continue
-		}
 		clock, err := wallclock.Attach(n.PID())
+		if ended(n) {
+			continue // another injection has it
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", n.Name(), err)
 		}
@@ -40,5 +40,5 @@ func wallClock(ctx context.Context, s *Scene) error {
 		}
 		pause(ctx, s.Hold/4)
 	}
-	return s.revive(ctx, nodes...)
+	return s.revive(ctx, s.free()...)
 }

@@ -36,7 +36,7 @@ func (s *Scene) apply(ctx context.Context, changes []change) error {
 			return err
 		}
 	}
-	return s.revive(ctx, s.Cluster.Nodes()...)
+	return s.revive(ctx, s.free()...)
 }
 
 // isolateOne is F06.
@@ -227,7 +227,7 @@ func (s *Scene) resets(ctx context.Context) error {
 		}
 		pause(ctx, s.Hold/5)
 	}
-	return s.revive(ctx, s.Cluster.Nodes()...)
+	return s.revive(ctx, s.free()...)
 }
 
 // halfOpen kills a node while nobody can hear it, so that all others keep

@@ -65,6 +65,12 @@ func (t *Taken) take(name string) bool {
 	return true
 }
 
+func (t *Taken) has(name string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.nodes[name]
+}
+
 func (t *Taken) release(name string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -180,6 +186,17 @@ func (s *Scene) others(than *rig.Node) []*rig.Node {
 		}
 	}
 	return others
+}
+
+// free are the nodes that no injection has in its hands: who has one starts it again.
+func (s *Scene) free() []*rig.Node {
+	var free []*rig.Node
+	for _, n := range s.Cluster.Nodes() {
+		if !s.Taken.has(n.Name()) {
+			free = append(free, n)
+		}
+	}
+	return free
 }
 
 // shuffled are all nodes in a random order.
