@@ -1,5 +1,5 @@
 // Package planted has the bugs that the fault harness must find: the test of the test
-// (make faults, and go run ./test/faults mutants). Each is a few lines in the product
+// (make faults, and go run ./test/faults planted). Each is a few lines in the product
 // behind a comparison with the constant Bug:
 //
 //	if planted.Bug == planted.AckAnyReceipt { … }

@@ -9,7 +9,7 @@
 // for the checkers to find. [All] is the catalogue; docs/testing.md shows it as a table.
 //
 // A [Scene] belongs to one injection and is used by one goroutine. Several
-// injections may run at a time in one cluster (F28): [Nodes] sees to it that no two
+// injections may run at a time in one cluster (F28): [Taken] sees to it that no two
 // of them take the same node, and that no more than a minority is down unless a
 // fault is about just that.
 package fault
