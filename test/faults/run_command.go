@@ -167,6 +167,6 @@ func tell(r *report.Result, dir string) {
 		}
 	}
 	if r.Verdict != report.Passed {
-		fmt.Println("    again: " + r.Command())
+		fmt.Println("    again: " + r.Spec.Command())
 	}
 }

@@ -154,7 +154,7 @@ func rowsOf(results []*Result) []*row {
 			key := [2]string{r.Spec.Fault, c.Workload}
 			at := rows[key]
 			if at == nil {
-				at = &row{fault: r.Spec.Fault, workload: c.Workload, command: r.Command()}
+				at = &row{fault: r.Spec.Fault, workload: c.Workload, command: r.Spec.Command()}
 				rows[key] = at
 			}
 			at.runs++
@@ -184,15 +184,6 @@ func rowsOf(results []*Result) []*row {
 func place(name string) int {
 	w, _ := history.WorkloadNamed(name)
 	return int(w)
-}
-
-// Command repeats the run.
-func (r *Result) Command() string {
-	text := fmt.Sprintf("go run ./test/faults run --fault %s --seed %d --nodes %d --duration %v", r.Spec.Fault, r.Spec.Seed, r.Spec.Nodes, r.Spec.Duration)
-	if r.Spec.Rate != 1 {
-		text += fmt.Sprintf(" --rate %g", r.Spec.Rate)
-	}
-	return text
 }
 
 func title(id string) string {

@@ -90,6 +90,28 @@ func (s Spec) Complete() (Spec, error) {
 	return s, err
 }
 
+// Command is the command line that does such a run. Flags of nodes have to be said
+// in a file, so it leaves them out.
+func (s Spec) Command() string {
+	text := fmt.Sprintf("go run ./test/faults run --fault %s --seed %d --nodes %d --duration %v", s.Fault, s.Seed, s.Nodes, s.Duration)
+	if s.Injections != 0 {
+		text += fmt.Sprintf(" --injections %d", s.Injections)
+	}
+	if len(s.Workloads) > 0 {
+		text += " --workloads " + strings.Join(s.Workloads, ",")
+	}
+	if s.Rate != 1 {
+		text += fmt.Sprintf(" --rate %g", s.Rate)
+	}
+	if s.Every != 0 {
+		text += fmt.Sprintf(" --every %v", s.Every)
+	}
+	if s.Hold != 0 {
+		text += fmt.Sprintf(" --hold %v", s.Hold)
+	}
+	return text
+}
+
 // None is the fault of a run without any.
 const None = "none"
 

@@ -56,3 +56,22 @@ func TestScheduleIsTheSeeds(t *testing.T) {
 		t.Errorf("a run without a fault has %d injections", n)
 	}
 }
+
+// A command repeats everything of a run that a command line can say.
+func TestCommand(t *testing.T) {
+	for want, s := range map[string]Spec{
+		"go run ./test/faults run --fault F01 --seed 7 --nodes 3 --duration 30s": {Fault: "F01", Seed: 7},
+		"go run ./test/faults run --fault disk --seed 1 --nodes 5 --duration 1m0s --injections 4 --workloads mutexes,queues --rate 0.5 --every 200ms --hold 1.2s": {
+			Fault: "disk", Nodes: 5, Duration: time.Minute, Injections: 4, Rate: 0.5,
+			Every: 200 * time.Millisecond, Hold: 1200 * time.Millisecond, Workloads: []string{"mutexes", "queues"},
+		},
+	} {
+		s, err := s.Complete()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Command(); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
