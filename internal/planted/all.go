@@ -45,7 +45,7 @@ var All = []Plant{
 	},
 	{
 		Bug: StaleEpochCounts, Tag: "mutant_06", Name: "what a deposed leader proposed counts",
-		Fault: "F05", Workloads: "Registers, Counters via etcd; Leases", Checker: "a write twice in the log; exactly-once sums; leases",
+		Fault: "F03", Workloads: "Registers, Counters via etcd; Leases", Checker: "a write twice in the log; exactly-once sums; leases",
 		Package: "./statemachine", Test: "TestRegressionEtcd15247OtherEpochsAreRefusedWhole",
 	},
 	{
