@@ -51,8 +51,9 @@ type Load struct {
 	pool     *pool
 	keys     *registerKeys // of registers; others read them, too
 	truths   truths
-	log      *truth  // of "default"
-	slots    []*slot // of watchers that come and go
+	log      *truth    // of "default"
+	deletes  deletions // of "default"
+	slots    []*slot   // of watchers that come and go
 	finishes []finish
 
 	numbers   atomic.Int32 // of clients
@@ -85,7 +86,7 @@ func Start(ctx context.Context, cfg Config) (*Load, error) {
 		l.Close()
 		return nil, err
 	}
-	l.log = l.truth("default", 1)
+	l.log = l.truth("default", 1, &l.deletes)
 	for _, w := range history.Workloads {
 		if start := starts[w]; start != nil && l.runs(w) {
 			if last := start(l); last != nil {

@@ -63,7 +63,7 @@ func (o *namespaceOwner) live(space string) bool {
 	if !o.insist(history.Created, space) {
 		return false
 	}
-	log := o.load.truth(space, 1)
+	log := o.load.truth(space, 1, nil)
 	o.use(space)
 	o.complete(space, log)
 	if !o.insist(history.Dropped, space) {

@@ -22,6 +22,7 @@ type stream struct {
 	pending *history.Record // events of the newest revision
 	opening *history.Record // not recorded yet: it is still to be told when the watch begins
 	forgot  int64           // when it ended because of a compaction: the first revision that was not
+	deletes *deletions      // told what is deleted; nil for most
 }
 
 // stream makes the watcher of a client that lives as long as ctx.
@@ -115,6 +116,9 @@ func (s *stream) flush() {
 		return
 	}
 	s.add(history.WatchEvent, *s.pending)
+	if s.deletes != nil {
+		s.deletes.note(s.pending.Revision, s.pending.Events)
+	}
 	raise(&s.last, s.pending.Revision)
 	s.pending = nil
 }

@@ -26,14 +26,16 @@ type truth struct {
 	ended  chan struct{}
 }
 
-// truth starts to watch a namespace from a revision on: its first.
-func (l *Load) truth(namespace string, from int64) *truth {
+// truth starts to watch a namespace from a revision on: its first. What it deletes is
+// told to deletes, which may be nil.
+func (l *Load) truth(namespace string, from int64, deletes *deletions) *truth {
 	c, err := l.dial(history.Watches, history.SDK, everyNode, namespace, l.rng(history.Watches, -1))
 	if err != nil {
 		return nil // pool.check has dialed the same endpoints
 	}
 	t := &truth{stream: c.stream(l.life), client: c, ended: make(chan struct{})}
 	t.last.Store(from - 1)
+	t.deletes = deletes
 	l.truths.mu.Lock()
 	l.truths.all = append(l.truths.all, t)
 	l.truths.mu.Unlock()

@@ -118,13 +118,16 @@ func (s *slot) kind() history.Record {
 		r.Filter = history.NoDeletes
 	}
 	head := s.load.head.Load()
-	switch s.rand.IntN(6) {
+	switch s.rand.IntN(7) {
 	case 0:
 		r.From = head + s.rand.Int64N(100)
 	case 1, 2:
 		r.From = max(head-s.rand.Int64N(100), 1)
 	case 3:
 		r.From = max(s.load.compacted.Load()-50+s.rand.Int64N(200), 1)
+	case 4:
+		// Of everything, from the first revision on that is not forgotten.
+		r.From, r.Key, r.End = max(s.load.compacted.Load(), 1), "A", "~"
 	}
 	return r
 }
