@@ -19,7 +19,7 @@ func (b *Batch) Commit() error {
 	}
 	out, commit := b.db.pebble.NewBatch(), b.db.commits.Load()+1
 	b.db.recent.forget(b.ranges, commit)
-	err := b.write(out, commit)
+	written, err := b.write(out, commit)
 	if err == nil {
 		err = out.Commit(pebble.NoSync)
 	}
@@ -27,6 +27,9 @@ func (b *Batch) Commit() error {
 		return fmt.Errorf("store: commit: %w", err)
 	}
 	b.db.commits.Store(commit)
+	for i, bytes := range written {
+		b.db.unflushed[i].Add(bytes)
+	}
 	if err := b.db.pass(); err != nil {
 		return fmt.Errorf("store: commit: %w", err)
 	}
@@ -56,29 +59,30 @@ func (b *Batch) empty() bool {
 
 // write puts the outcome of all changes into a Pebble batch: ranges first,
 // then the last value of every changed record, table by table. What is kept in
-// recent is so before Pebble has it.
-func (b *Batch) write(out *pebble.Batch, commit uint64) error {
+// recent is so before Pebble has it. It tells how much went into each cold table.
+func (b *Batch) write(out *pebble.Batch, commit uint64) (written [len(coldTables)]int64, err error) {
 	for _, r := range b.ranges {
 		if err := out.DeleteRange([]byte(r.from), []byte(r.to), nil); err != nil {
-			return err
+			return written, err
 		}
 	}
 	for _, record := range b.dirty {
 		b.db.recent.put(record.key, record.value, commit)
 		if err := writeRecord(out, record.key, record.value); err != nil {
-			return err
+			return written, err
 		}
 	}
 	for i := range b.lanes {
 		err := b.lanes[i].each(func(w *write) error {
 			b.db.recent.put(w.key, w.value, commit)
+			written[i] += int64(len(w.key) + len(w.value))
 			return writeRecord(out, w.key, w.value)
 		})
 		if err != nil {
-			return err
+			return written, err
 		}
 	}
-	return nil
+	return written, nil
 }
 
 // writeRecord puts one record into a Pebble batch; a nil value deletes it.

@@ -39,6 +39,9 @@ type DB struct {
 	// all of them are.
 	syncing  sync.Mutex
 	unsynced atomic.Bool
+	// unflushed is how much was written to each cold table since the last flush
+	// that somebody asked for, by its place in coldTables.
+	unflushed [len(coldTables)]atomic.Int64
 
 	mu struct {
 		sync.Mutex

@@ -39,8 +39,15 @@ func (d *DB) flush() error {
 	if !d.unsynced.Swap(false) {
 		return nil
 	}
+	var before [len(coldTables)]int64
+	for i := range before {
+		before[i] = d.unflushed[i].Load()
+	}
 	err := d.pebble.Flush() // a flush that fails ends the process
 	if err == nil {
+		for i := range before {
+			d.unflushed[i].Add(-before[i])
+		}
 		err = d.noteManifest()
 	}
 	if err != nil {
