@@ -21,8 +21,8 @@ func (d *DB) PendingBytes() int64 {
 }
 
 // Reclaim gives back the room of what was deleted and is on disk. Compactions do
-// so by themselves, but only as more is written. It goes from table to table of
-// the lowest level, so that no step needs room for more than a few of them.
+// so by themselves, but only as more is written. It goes from table to table,
+// so that no step needs room for more than a few of them.
 func (d *DB) Reclaim(ctx context.Context) error {
 	if err := d.acquire(); err != nil {
 		return err
@@ -50,8 +50,9 @@ func (d *DB) Reclaim(ctx context.Context) error {
 	return nil
 }
 
-// bounds are the first keys of all tables of the lowest level, and the range of
-// the whole, in order.
+// bounds are the first keys of all tables, and the range of the whole, in order. Not
+// only of the lowest level: what was deleted last has none there, and would go down
+// in one step.
 func (d *DB) bounds() ([][]byte, error) {
 	levels, err := d.pebble.SSTables()
 	if err != nil {
@@ -59,7 +60,7 @@ func (d *DB) bounds() ([][]byte, error) {
 	}
 	var bounds [][]byte
 	var first, last []byte
-	for level, tables := range levels {
+	for _, tables := range levels {
 		for _, table := range tables {
 			if from := table.Smallest.UserKey; first == nil || bytes.Compare(from, first) < 0 {
 				first = from
@@ -67,9 +68,7 @@ func (d *DB) bounds() ([][]byte, error) {
 			if to := table.Largest.UserKey; bytes.Compare(to, last) > 0 {
 				last = to
 			}
-			if level == len(levels)-1 {
-				bounds = append(bounds, table.Smallest.UserKey)
-			}
+			bounds = append(bounds, table.Smallest.UserKey)
 		}
 	}
 	if first == nil {
