@@ -14,6 +14,7 @@ import (
 	storagev1 "github.com/conclavehq/conclave/proto/gen/conclave/storage/v1"
 	"github.com/conclavehq/conclave/recipes"
 	"github.com/conclavehq/conclave/statemachine/feed"
+	"github.com/conclavehq/conclave/statemachine/mvcc"
 	"github.com/conclavehq/conclave/statemachine/store"
 )
 
@@ -170,8 +171,8 @@ func (m *Machine) view() (*store.View, error) {
 	return view, err
 }
 
-// diskBytes is the size of the DB in use.
-func (m *Machine) diskBytes() int64 {
+// DiskBytes is the size of the DB in use.
+func (m *Machine) DiskBytes() int64 {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	if m.mu.db == nil {
@@ -188,6 +189,21 @@ func (m *Machine) PendingBytes() int64 {
 		return 0
 	}
 	return m.mu.db.PendingBytes()
+}
+
+// KeyBytes is about what the current versions of one key, or of the keys in
+// [key, rangeEnd), take on disk. A range costs the same however many there are.
+func (m *Machine) KeyBytes(namespace uint32, key, rangeEnd []byte) int64 {
+	view, err := m.view()
+	if err != nil {
+		return 0
+	}
+	defer func() { _ = view.Close() }()
+	from, to := mvcc.LatestSpan(keys.Namespace(namespace), key, rangeEnd)
+	if to == nil {
+		return int64(len(view.Get(from)))
+	}
+	return view.SpanBytes(from, to)
 }
 
 // Reclaim gives back the room of what was deleted. It may take long.

@@ -148,7 +148,7 @@ func (m *Machine) status(r *reader) *logv1.GetStatusResult {
 		Revision:          r.revision,
 		CompactedRevision: r.kv.Compacted(),
 		Leases:            leases,
-		DiskBytes:         m.diskBytes(),
+		DiskBytes:         m.DiskBytes(),
 	}
 }
 

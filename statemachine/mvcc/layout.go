@@ -237,6 +237,16 @@ func (s span) contains(key []byte) bool {
 	return bytes.Compare(key, s.from) >= 0 && (s.to == nil || bytes.Compare(key, s.to) < 0)
 }
 
+// LatestSpan returns where the current versions of the keys in [key, rangeEnd) are;
+// without an end the record of the one key is at from, and to is nil.
+func LatestSpan(ns keys.Namespace, key, rangeEnd []byte) (from, to []byte) {
+	s := spanOf(key, rangeEnd)
+	if s.single {
+		return latestKey(ns, key), nil
+	}
+	return s.latest(ns)
+}
+
 // latest returns the span's bounds in keys.Latest.
 func (s span) latest(ns keys.Namespace) (from, to []byte) {
 	if s.to == nil {
