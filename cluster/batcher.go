@@ -3,7 +3,6 @@ package cluster
 import (
 	"math/rand/v2"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/lni/dragonboat/v4"
@@ -33,8 +32,9 @@ type batcher struct {
 	log     zerolog.Logger
 
 	maxOps, maxBytes int
-	// short is set while a node's disk is nearly full.
-	short *atomic.Bool
+	room             *room
+	// keyBytes is what the current versions of keys take on disk.
+	keyBytes func(namespace uint32, key, rangeEnd []byte) int64
 
 	// wake holds a token when run may have something to do.
 	wake chan struct{}
@@ -67,14 +67,16 @@ type batcher struct {
 	}
 }
 
-func newBatcher(propose func([]byte) (proposal, error), clock *logClock, short *atomic.Bool, cfg *Config) *batcher {
+func newBatcher(propose func([]byte) (proposal, error), clock *logClock, room *room,
+	keyBytes func(namespace uint32, key, rangeEnd []byte) int64, cfg *Config) *batcher {
 	b := &batcher{
 		propose:  propose,
 		clock:    clock,
 		log:      cfg.Log,
 		maxOps:   cfg.MaxQueuedOps,
 		maxBytes: cfg.MaxQueuedBytes,
-		short:    short,
+		room:     room,
+		keyBytes: keyBytes,
 		wake:     make(chan struct{}, 1),
 	}
 	// Ids must not meet those of another node, nor those of an earlier process

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -25,7 +24,7 @@ type fakeLog struct {
 
 func newFakeLog(t *testing.T) *fakeLog {
 	l := &fakeLog{t: t, proposed: make(chan entry.Entry, 10)}
-	l.batcher = newBatcher(l.take, newLogClock(), new(atomic.Bool), &Config{MaxQueuedOps: 3000, MaxQueuedBytes: 4 << 20})
+	l.batcher = newBatcher(l.take, newLogClock(), new(room), nil, &Config{MaxQueuedOps: 3000, MaxQueuedBytes: 4 << 20})
 	l.clock.start(1000)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup

@@ -18,9 +18,9 @@ var (
 	ErrStopped = fmt.Errorf("%w: this node is stopping", ErrUnavailable)
 	// ErrOverloaded says that too many commands wait already.
 	ErrOverloaded = errors.New("overloaded: too many commands are waiting")
-	// ErrNoSpace says that the command would make the state larger, and that some
-	// node's disk is nearly full.
-	ErrNoSpace = errors.New("no space: the disk of a node is nearly full")
+	// ErrNoSpace says that the command would make the state larger, or delete much at
+	// once, and that some node's disk has too little room for that.
+	ErrNoSpace = errors.New("no space: the disk of a node has too little room")
 	// ErrTooLarge says that a command does not fit in a log entry.
 	ErrTooLarge = errors.New("the command is too large")
 	// ErrOutcomeUnknown says that the command may have been applied, or may

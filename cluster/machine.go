@@ -40,9 +40,13 @@ type Machine interface {
 	// keys, which knows their history too.
 	Subscribe(f feed.Filter) *feed.Subscription
 	Watch(req feed.WatchRequest) (*feed.Watcher, error)
-	// PendingBytes is what it has in memory and will write, and Reclaim gives back
-	// the room of what was deleted.
+	// DiskBytes is the size of its files, PendingBytes what it has in memory and will
+	// write, and KeyBytes about what the current versions of one key, or of the keys
+	// in [key, rangeEnd), take on disk. Reclaim gives back the room of what was
+	// deleted.
+	DiskBytes() int64
 	PendingBytes() int64
+	KeyBytes(namespace uint32, key, rangeEnd []byte) int64
 	Reclaim(ctx context.Context) error
 	// Hash is the hash that ComputeHash made at index, if it is still known.
 	Hash(index uint64) (hash string, ok bool)

@@ -55,7 +55,11 @@ func (p *peerServer) Hash(ctx context.Context, req *peerv1.HashRequest) (*peerv1
 // Status implements PeerService.
 func (p *peerServer) Status(context.Context, *peerv1.StatusRequest) (*peerv1.StatusResponse, error) {
 	c := p.cluster
-	answer := &peerv1.StatusResponse{Name: c.id.Name, Version: c.cfg.Version, NoSpace: c.DiskRoom().Short}
+	own := c.DiskRoom()
+	answer := &peerv1.StatusResponse{Name: c.id.Name, Version: c.cfg.Version, NoSpace: own.Short}
+	if spare, watched := own.spare(); watched {
+		answer.SpareBytes = &spare
+	}
 	for _, id := range c.id.shards() {
 		s := c.shards[id]
 		info, _ := s.leader()

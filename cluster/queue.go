@@ -8,8 +8,8 @@ import (
 
 // submit queues commands, in their order, and says where each one is. It takes
 // all or none: errNotApplied when this node does not lead, ErrOverloaded when
-// the queue is full. But while a disk is nearly full, those that make the state
-// larger are decided at once: ErrNoSpace.
+// the queue is full. But those that there is no room for on some node's disk are
+// decided at once: ErrNoSpace.
 func (b *batcher) submit(places []place, commands ...[]byte) ([]place, error) {
 	size := 0
 	for _, command := range commands {
@@ -18,14 +18,22 @@ func (b *batcher) submit(places []place, commands ...[]byte) ([]place, error) {
 		}
 		size += len(command)
 	}
-	places, err := b.enqueue(places, commands, size)
-	if err == nil {
-		b.pump()
+	var refused []bool
+	var granted int64
+	if b.room.tight.Load() {
+		refused, granted = b.withoutRoom(commands)
 	}
-	return places, err
+	places, err := b.enqueue(places, commands, refused, size)
+	if err != nil {
+		b.room.giveBack(granted)
+		return places, err
+	}
+	b.pump()
+	return places, nil
 }
 
-func (b *batcher) enqueue(places []place, commands [][]byte, size int) ([]place, error) {
+// enqueue queues all commands but those that are refused; nil: none is.
+func (b *batcher) enqueue(places []place, commands [][]byte, refused []bool, size int) ([]place, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
@@ -36,9 +44,8 @@ func (b *batcher) enqueue(places []place, commands [][]byte, size int) ([]place,
 	case b.mu.ops+len(commands) > b.maxOps, b.mu.ops > 0 && b.mu.bytes+size > b.maxBytes:
 		return nil, ErrOverloaded
 	}
-	short := b.short.Load()
-	for _, command := range commands {
-		if short && grows(command) {
+	for i, command := range commands {
+		if refused != nil && refused[i] {
 			places = append(places, place{batch: refusedForSpace})
 		} else {
 			places = append(places, b.fillLocked(command))

@@ -33,7 +33,7 @@ func (c *Cluster) startRaft(ctx context.Context) error {
 		return err
 	}
 	for _, id := range c.id.shards() {
-		c.shards[id] = newShard(id, c.id.ReplicaID, len(c.id.Members) == 1, &c.room.short, &c.cfg,
+		c.shards[id] = newShard(id, c.id.ReplicaID, len(c.id.Members) == 1, &c.room, &c.cfg,
 			machineDir(c.cfg.Dir, id, c.id.ReplicaID), c.id.Complete)
 	}
 	c.directory.seed()

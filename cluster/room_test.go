@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -112,6 +113,60 @@ func TestNoSpaceOfALostNode(t *testing.T) {
 	r.nodes = r.nodes[:2]
 	r.wantShort()
 	r.nodes[0].put("k", "v")
+}
+
+// A delete that moves more than any node has to spare is refused, whoever leads and
+// whoever is asked, in a transaction as well. Small ones go on, and with room all do.
+// Promise S5
+func TestNoSpaceForDeletes(t *testing.T) {
+	free, watch := watched("a", "b", "c")
+	r := newRig(t, 3, watch)
+	for i := range 4 {
+		r.nodes[0].put(numbered("large/", i), strings.Repeat("v", 64<<10))
+	}
+	for _, name := range []string{"a", "b", "c"} {
+		free[name].Store(least / 2)
+		r.wantShort(name)
+		for _, n := range r.nodes {
+			r.nodes[0].wantValue("large/0000", strings.Repeat("v", 64<<10), cluster.ReadOptions{})
+			for _, cmd := range deletesOf("large/", "large0") {
+				if _, err := n.Propose(within(t), shard, cmd); !errors.Is(err, cluster.ErrNoSpace) {
+					t.Errorf("%s has nothing to spare, %T through %s: %v", name, cmd.GetBody(), n.config.Name, err)
+				}
+			}
+			for _, cmd := range slices.Concat(deletesOf("large/0000x", ""), harmless()) {
+				if _, err := n.Propose(within(t), shard, cmd); err != nil {
+					t.Errorf("%s has nothing to spare, %T through %s: %v", name, cmd.GetBody(), n.config.Name, err)
+				}
+			}
+		}
+		free[name].Store(2 * least)
+		r.wantShort()
+	}
+
+	free["b"].Store(least - 1)
+	r.wantShort("b")
+	eventually(t, func() error { // that there is more to spare comes with the next answer
+		return second(r.nodes[0].Propose(within(t), shard, deletesOf("large/", "large0")[0]))
+	})
+	if kv := r.nodes[0].get("large/0000", cluster.ReadOptions{}); kv != nil {
+		t.Error("what was deleted is there")
+	}
+}
+
+// deletesOf are commands that delete a key or a range, or would if a branch of theirs
+// were taken.
+func deletesOf(key, rangeEnd string) []*logv1.Command {
+	deleted := &logv1.DeleteRange{Key: []byte(key), RangeEnd: []byte(rangeEnd)}
+	op := &logv1.TxnOp{Op: &logv1.TxnOp_DeleteRange{DeleteRange: deleted}}
+	never := []*logv1.Compare{{Key: []byte("none"), Target: logv1.CompareTarget_COMPARE_TARGET_VERSION, Operator: logv1.CompareOperator_COMPARE_OPERATOR_LESS}}
+	inner := &logv1.TxnOp{Op: &logv1.TxnOp_Txn{Txn: &logv1.Txn{Compares: never, Success: []*logv1.TxnOp{op}}}}
+	return inNamespace(
+		&logv1.Command{Body: &logv1.Command_DeleteRange{DeleteRange: deleted}},
+		&logv1.Command{Body: &logv1.Command_Txn{Txn: &logv1.Txn{Success: []*logv1.TxnOp{op}}}},
+		&logv1.Command{Body: &logv1.Command_Txn{Txn: &logv1.Txn{Failure: []*logv1.TxnOp{op}}}},
+		&logv1.Command{Body: &logv1.Command_Txn{Txn: &logv1.Txn{Success: []*logv1.TxnOp{inner}}}},
+	)
 }
 
 func inNamespace(cmds ...*logv1.Command) []*logv1.Command {

@@ -53,14 +53,14 @@ type shard struct {
 	}
 }
 
-func newShard(id, replica uint64, alone bool, short *atomic.Bool, cfg *Config, dir string, existing bool) *shard {
+func newShard(id, replica uint64, alone bool, room *room, cfg *Config, dir string, existing bool) *shard {
 	s := &shard{
 		id: id, replica: replica, alone: alone, node: cfg.Name,
 		clock: newLogClock(),
 		log:   cfg.Log.With().Uint64("shard", id).Logger(),
 	}
 	s.mu.moved = make(chan struct{})
-	s.batcher = newBatcher(s.proposeEntry, s.clock, short, cfg)
+	s.batcher = newBatcher(s.proposeEntry, s.clock, room, s.keyBytes, cfg)
 	s.reads = newReads(s.readIndex, func() <-chan struct{} {
 		_, moved := s.leader()
 		return moved
@@ -70,6 +70,11 @@ func newShard(id, replica uint64, alone bool, short *atomic.Bool, cfg *Config, d
 		Results: s.batcher.applied, Log: s.log,
 	}), s)
 	return s
+}
+
+// keyBytes is what the current versions of keys take on this replica's disk.
+func (s *shard) keyBytes(namespace uint32, key, rangeEnd []byte) int64 {
+	return s.machine.KeyBytes(namespace, key, rangeEnd)
 }
 
 // run starts the shard's goroutines; they end with ctx.

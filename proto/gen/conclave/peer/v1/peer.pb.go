@@ -35,7 +35,7 @@ const (
 	Outcome_STATUS_OVERLOADED Outcome_Status = 3
 	// Not known whether it was or will be applied.
 	Outcome_STATUS_UNKNOWN Outcome_Status = 4
-	// Certainly not applied: a node's disk is nearly full.
+	// Certainly not applied: a node's disk has too little room.
 	Outcome_STATUS_NO_SPACE Outcome_Status = 5
 )
 
@@ -687,7 +687,10 @@ type StatusResponse struct {
 	DiskBytes int64                  `protobuf:"varint,4,opt,name=disk_bytes,json=diskBytes,proto3" json:"disk_bytes,omitempty"`
 	// The node's disk is nearly full: a leader that hears so logs nothing that
 	// makes the state larger.
-	NoSpace       bool `protobuf:"varint,5,opt,name=no_space,json=noSpace,proto3" json:"no_space,omitempty"`
+	NoSpace bool `protobuf:"varint,5,opt,name=no_space,json=noSpace,proto3" json:"no_space,omitempty"`
+	// How many bytes a delete of keys may move to the history on the node's disk: a
+	// leader refuses one that moves more. Absent when nobody watches the disk.
+	SpareBytes    *int64 `protobuf:"varint,6,opt,name=spare_bytes,json=spareBytes,proto3,oneof" json:"spare_bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -755,6 +758,13 @@ func (x *StatusResponse) GetNoSpace() bool {
 		return x.NoSpace
 	}
 	return false
+}
+
+func (x *StatusResponse) GetSpareBytes() int64 {
+	if x != nil && x.SpareBytes != nil {
+		return *x.SpareBytes
+	}
+	return 0
 }
 
 type ShardStatus struct {
@@ -978,14 +988,17 @@ const file_conclave_peer_v1_peer_proto_rawDesc = "" +
 	"\fHashResponse\x12\x14\n" +
 	"\x05ready\x18\x01 \x01(\bR\x05ready\x12\x12\n" +
 	"\x04hash\x18\x02 \x01(\tR\x04hash\"\x0f\n" +
-	"\rStatusRequest\"\xaf\x01\n" +
+	"\rStatusRequest\"\xe5\x01\n" +
 	"\x0eStatusResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x125\n" +
 	"\x06shards\x18\x02 \x03(\v2\x1d.conclave.peer.v1.ShardStatusR\x06shards\x12\x18\n" +
 	"\aversion\x18\x03 \x01(\tR\aversion\x12\x1d\n" +
 	"\n" +
 	"disk_bytes\x18\x04 \x01(\x03R\tdiskBytes\x12\x19\n" +
-	"\bno_space\x18\x05 \x01(\bR\anoSpace\"\xaa\x01\n" +
+	"\bno_space\x18\x05 \x01(\bR\anoSpace\x12$\n" +
+	"\vspare_bytes\x18\x06 \x01(\x03H\x00R\n" +
+	"spareBytes\x88\x01\x01B\x0e\n" +
+	"\f_spare_bytes\"\xaa\x01\n" +
 	"\vShardStatus\x12\x19\n" +
 	"\bshard_id\x18\x01 \x01(\x04R\ashardId\x12#\n" +
 	"\rapplied_index\x18\x02 \x01(\x04R\fappliedIndex\x12\x12\n" +
@@ -1063,6 +1076,7 @@ func file_conclave_peer_v1_peer_proto_init() {
 	if File_conclave_peer_v1_peer_proto != nil {
 		return
 	}
+	file_conclave_peer_v1_peer_proto_msgTypes[10].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
