@@ -104,7 +104,7 @@ func explain(err error) *failure {
 		return f
 	case errors.Is(err, cluster.ErrNoSpace):
 		f := fail(conclavev1.ErrorReason_ERROR_REASON_NO_SPACE,
-			"nothing happened, because the disk of a node is nearly full; delete and compact, or give it room: `conclave endpoint status` says which node")
+			"nothing happened, because the disk of a node has too little room for it; compact, delete in parts (what is deleted takes room until it is compacted), or give the disk room: `conclave endpoint status` says which one is nearly full")
 		f.info.RetryAfter = durationpb.New(noSpacePause)
 		return f
 	case errors.Is(err, cluster.ErrTooLarge):

@@ -141,10 +141,12 @@ var (
 	ErrInstanceExists = sentence("the instance exists", "INSTANCE_EXISTS")
 )
 
-// ErrNoSpace says that the request would make the state larger and that a node's
-// disk is nearly full. Nothing happened. Calls do not wait for room, which may take
-// an operator; RetryAfter says when it makes sense to look again.
-var ErrNoSpace = sentence("a node's disk is nearly full", reasonNoSpace)
+// ErrNoSpace says that a node's disk has too little room for the request, which would
+// make the state larger, or delete much at once: what is deleted takes room until it
+// is compacted, so delete in parts and compact after each. Nothing happened. Calls do
+// not wait for room, which may take an operator; RetryAfter says when it makes sense
+// to look again.
+var ErrNoSpace = sentence("a node's disk has too little room", reasonNoSpace)
 
 // What can be wrong with the cluster or the way to it. Calls retry these until
 // their context ends.

@@ -88,8 +88,9 @@ const (
 	// A watcher was too slow; resume from revision.
 	ErrorReason_ERROR_REASON_RESYNC   ErrorReason = 44
 	ErrorReason_ERROR_REASON_INTERNAL ErrorReason = 45
-	// Nothing happened, because it would make the state larger and a node's disk is
-	// nearly full. Reads, deletes and releases go on; retry when there is room.
+	// Nothing happened, because it would make the state larger, or delete much at once,
+	// and a node's disk has too little room. Reads, small deletes and releases go on;
+	// retry when there is room, or delete less.
 	ErrorReason_ERROR_REASON_NO_SPACE ErrorReason = 46
 )
 
