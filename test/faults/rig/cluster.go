@@ -34,6 +34,9 @@ type Cluster struct {
 
 	log   sync.Mutex // orders lines
 	lines io.Writer
+
+	endings sync.Mutex // guards ends
+	ends    []End
 }
 
 // Start starts a cluster and waits until all nodes serve. The error says which one

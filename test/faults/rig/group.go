@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 )
 
@@ -23,12 +24,15 @@ var controllers = []string{"cpu", "memory"}
 // its beginning, because memory is charged to the group that a process was in when it
 // took it.
 type group struct {
-	dirs map[string]string // by controller; only those that could be made
-	why  error             // why some could not
+	dirs   map[string]string // by controller; only those that could be made
+	unmade map[string]error  // why the others could not
+
+	mu   sync.Mutex       // guards left
+	left map[string]error // by controller: why the newest process is not in
 }
 
 func newGroup(name string) *group {
-	g := &group{dirs: make(map[string]string)}
+	g := &group{dirs: make(map[string]string), unmade: make(map[string]error), left: make(map[string]error)}
 	for _, controller := range controllers {
 		dir, err := parentGroup(controller)
 		if err == nil {
@@ -36,7 +40,7 @@ func newGroup(name string) *group {
 			err = os.MkdirAll(dir, 0o755)
 		}
 		if err != nil {
-			g.why = errors.Join(g.why, err)
+			g.unmade[controller] = err
 			continue
 		}
 		g.dirs[controller] = dir
@@ -73,18 +77,24 @@ func exists(path string) bool {
 // add puts a process in, where there are groups: limits are told to be impossible
 // when somebody wants one.
 func (g *group) add(pid int) {
-	for _, dir := range g.dirs {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for controller, dir := range g.dirs {
 		// All threads that there are; the new ones follow by themselves.
-		if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0); err != nil {
-			g.why = errors.Join(g.why, err)
-		}
+		g.left[controller] = os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0)
 	}
 }
 
 func (g *group) set(controller, file string, value int64) error {
 	dir, ok := g.dirs[controller]
 	if !ok {
-		return g.why
+		return g.unmade[controller]
+	}
+	g.mu.Lock()
+	left := g.left[controller]
+	g.mu.Unlock()
+	if left != nil {
+		return fmt.Errorf("the process is not in its control group, so a limit would be nobody's: %w", left)
 	}
 	return os.WriteFile(filepath.Join(dir, file), strconv.AppendInt(nil, value, 10), 0)
 }

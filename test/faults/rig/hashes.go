@@ -4,7 +4,6 @@ package rig
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	conclavev1 "github.com/conclavehq/conclave/proto/gen/conclave/v1"
@@ -20,22 +19,18 @@ type Hashes struct {
 }
 
 // Hashes makes all replicas of all shards hash their states, each shard at one index.
-// Every running node has to take part: replicas that are not there yet are waited
-// for, for at most a minute. Whether the hashes are equal is for the caller to judge.
+// Every node has to take part: replicas that are not there yet are waited for, for at
+// most a minute, and a node without a process fails it at once. Whether the hashes are equal is for the caller to judge.
 func (c *Cluster) Hashes(ctx context.Context) (all []Hashes, err error) {
-	err = until(ctx, func(ctx context.Context) error {
+	err = c.untilAll(ctx, func(ctx context.Context) error {
 		all = nil
-		nodes := c.running()
-		if len(nodes) == 0 {
-			return errors.New("no node is running")
-		}
 		out := &conclavev1.CompareHashesResponse{}
-		err := c.ask.call(ctx, nodes[0], slowAnswer, "ClusterService/CompareHashes", &conclavev1.CompareHashesRequest{}, out)
+		err := c.ask.call(ctx, c.nodes[0], slowAnswer, "ClusterService/CompareHashes", &conclavev1.CompareHashesRequest{}, out)
 		if err != nil {
 			return err
 		}
 		for _, shard := range out.GetShards() {
-			h, err := complete(shard, nodes)
+			h, err := complete(shard, c.nodes)
 			if err != nil {
 				return err
 			}

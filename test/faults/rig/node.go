@@ -39,7 +39,12 @@ type Node struct {
 type life struct {
 	cmd    *exec.Cmd
 	exited chan struct{} // closed when the process has ended and was reaped
-	paused bool          // guarded by the node's mutex
+	logged int64         // how long the log was when it began
+
+	// Guarded by the node's mutex:
+	paused bool
+	asked  syscall.Signal // SIGKILL or SIGTERM, once the harness has sent it
+	doomed bool           // it may end by itself
 }
 
 func (l *life) over() bool {
@@ -135,7 +140,11 @@ func (n *Node) Start(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = log.Close() }() // the process has its own
-	l := &life{cmd: n.command(), exited: make(chan struct{})}
+	before, err := log.Stat()
+	if err != nil {
+		return err
+	}
+	l := &life{cmd: n.command(), exited: make(chan struct{}), logged: before.Size()}
 	l.cmd.Stdout, l.cmd.Stderr = log, log
 	if err := n.cluster.network.In(n.name, l.cmd.Start); err != nil {
 		return fmt.Errorf("starting node %s: %w", n.name, err)
@@ -146,6 +155,7 @@ func (n *Node) Start(ctx context.Context) error {
 	go func() {
 		_ = l.cmd.Wait() // how it ended is in the state of the process
 		n.cluster.note("%s ended: %v", n.name, l.cmd.ProcessState)
+		n.reaped(l)
 		close(l.exited)
 	}()
 	return nil

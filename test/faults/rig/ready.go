@@ -34,14 +34,14 @@ func (n *Node) WaitReady(ctx context.Context) error {
 	return nil
 }
 
-// Healthy waits until every node that has a process is well: it has no problem, it
-// knows a leader of each shard, it has applied what any replica had when this was
-// called, and it answers a linearizable read. It waits for at most a minute.
+// Healthy waits until every node is well: it has a process and no problem, it knows a
+// leader of each shard, it has applied what any replica had when this was called, and
+// it answers a linearizable read. It waits for at most a minute, and does not wait for
+// a node without a process, which nobody starts meanwhile.
 func (c *Cluster) Healthy(ctx context.Context) error {
 	var goals map[uint64]uint64
-	return until(ctx, func(ctx context.Context) error {
-		nodes := c.running()
-		states, err := c.states(ctx, nodes)
+	return c.untilAll(ctx, func(ctx context.Context) error {
+		states, err := c.states(ctx, c.nodes)
 		if err != nil {
 			return err
 		}
@@ -50,11 +50,33 @@ func (c *Cluster) Healthy(ctx context.Context) error {
 		}
 		for i, s := range states {
 			if err := well(s, goals); err != nil {
-				return fmt.Errorf("%s: %w", nodes[i].name, err)
+				return fmt.Errorf("%s: %w", c.nodes[i].name, err)
 			}
 		}
-		return each(nodes, func(_ int, n *Node) error { return c.ask.read(ctx, n) })
+		return each(c.nodes, func(_ int, n *Node) error { return c.ask.read(ctx, n) })
 	})
+}
+
+// untilAll puts a question until it is answered without an error, and stops when a
+// node has no process.
+func (c *Cluster) untilAll(ctx context.Context, question func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var missing error
+	err := until(ctx, func(ctx context.Context) error {
+		for _, n := range c.nodes {
+			if n.PID() == 0 {
+				cancel()
+				missing = fmt.Errorf("%s has no process; it logged last: %q", n.name, n.LastLog(1))
+				return missing
+			}
+		}
+		return question(ctx)
+	})
+	if missing != nil {
+		return missing // whatever was wrong before
+	}
+	return err
 }
 
 // states asks all nodes how they stand, and fails unless all answer.

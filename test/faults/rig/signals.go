@@ -10,7 +10,11 @@ import (
 // Kill ends the process with SIGKILL and waits for its end, for at most a minute:
 // one that waits for a disk cannot end before it has.
 func (n *Node) Kill() {
-	l := n.signal(syscall.SIGKILL, nil)
+	l := n.signal(syscall.SIGKILL, func(l *life) {
+		if l.asked == 0 { // else it may still end politely
+			l.asked = syscall.SIGKILL
+		}
+	})
 	if l == nil {
 		return
 	}
@@ -25,7 +29,9 @@ func (n *Node) Kill() {
 
 // Terminate asks the process to end, as a service manager does with SIGTERM, and
 // does not wait: Exited tells.
-func (n *Node) Terminate() { n.signal(syscall.SIGTERM, nil) }
+func (n *Node) Terminate() {
+	n.signal(syscall.SIGTERM, func(l *life) { l.asked = syscall.SIGTERM })
+}
 
 // Pause stops the process with SIGSTOP. Its connections stay, and the kernel goes on
 // to acknowledge what is sent to it.
@@ -34,17 +40,16 @@ func (n *Node) Pause() { n.signal(syscall.SIGSTOP, func(l *life) { l.paused = tr
 // Resume lets a paused process go on.
 func (n *Node) Resume() { n.signal(syscall.SIGCONT, func(l *life) { l.paused = false }) }
 
-// signal sends a signal to the process, if there is one, and returns its life.
+// signal notes that a signal is sent to the process, and sends it, if there is a
+// process. It returns its life.
 func (n *Node) signal(signal syscall.Signal, then func(*life)) *life {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.life == nil || n.life.over() {
 		return nil
 	}
+	then(n.life)
 	_ = n.life.cmd.Process.Signal(signal) // it may just have ended
-	if then != nil {
-		then(n.life)
-	}
 	n.cluster.note("%s gets %v", n.name, signal)
 	return n.life
 }
