@@ -2,11 +2,10 @@
 package report
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"time"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/conclavehq/conclave/test/faults/check"
 	"github.com/conclavehq/conclave/test/faults/history"
@@ -25,11 +24,16 @@ type Result struct {
 	Took     time.Duration `yaml:"took"`
 	Verdict  Verdict       `yaml:"verdict"`
 	Failures []string      `yaml:"failures,omitempty"`
+	// Idle says what the spec asked for and the run did not do, so that nothing is
+	// proved of it.
+	Idle []string `yaml:"idle,omitempty"`
 	// Injections are those that did harm.
 	Injections int `yaml:"injections"`
 	// ByFault counts them by fault.
 	ByFault map[string]int `yaml:"by_fault,omitempty"`
-	Cells   []Cell         `yaml:"cells"`
+	// Vain counts, by fault, the turns in which there was nobody to do harm to.
+	Vain  map[string]int `yaml:"vain,omitempty"`
+	Cells []Cell         `yaml:"cells"`
 	// Recovery is from an injection's end to the next acknowledged write.
 	Recovery Spread `yaml:"recovery"`
 	// Outage is from the loss of a leader to the first acknowledged write.
@@ -58,7 +62,10 @@ type Cell struct {
 	Workload string `yaml:"workload"`
 	// Operations are the calls and events that a checker decided about, each
 	// counted once, however many checkers looked at it.
-	Operations   int64    `yaml:"operations"`
+	Operations int64 `yaml:"operations"`
+	// Acknowledged are the calls that the service said yes to, and the events that it
+	// told.
+	Acknowledged int64    `yaml:"acknowledged"`
 	Violations   int      `yaml:"violations"`
 	Inconclusive int      `yaml:"inconclusive"`
 	Proof        []string `yaml:"proof,omitempty"`
@@ -81,13 +88,64 @@ func spread(s check.Spread) Spread {
 // proofs is how many violations of a cell are told in the result.
 const proofs = 10
 
-// Judge puts what the checkers found into the result.
-func (r *Result) Judge(found check.Report, failed error) {
+// Judge puts what the checkers found into the result, with how much of each workload
+// was acknowledged. A run that did not do what its spec asks for proves nothing of it,
+// however little is wrong, and is inconclusive.
+func (r *Result) Judge(found check.Report, acknowledged map[history.Workload]int64, failed error) {
+	r.Verdict, r.Cells, r.Notes, r.Failures = Passed, nil, nil, nil
+	if r.Idle = r.idle(acknowledged); len(r.Idle) > 0 {
+		r.Verdict = Inconclusive
+	}
+	r.fill(found, acknowledged)
+	r.times(found.Outage)
+	if failed != nil {
+		r.Failures = append(r.Failures, failed.Error())
+		if r.Verdict == Passed || r.Verdict == Inconclusive {
+			r.Verdict = Broken
+		}
+	}
+}
+
+// idle are the workloads and the faults of the spec that came to nothing. A fault among
+// many may have had no turn before the time was over, which is a note.
+func (r *Result) idle(acknowledged map[history.Workload]int64) (idle []string) {
+	workloads, err := r.Spec.Only()
+	if err != nil {
+		return []string{err.Error()}
+	}
+	if len(workloads) == 0 {
+		workloads = history.Workloads
+	}
+	for _, w := range workloads {
+		if acknowledged[w] == 0 {
+			idle = append(idle, fmt.Sprintf("nothing of the workload %s was acknowledged", w))
+		}
+	}
+	faults, err := r.Spec.Faults()
+	if err != nil {
+		return append(idle, err.Error())
+	}
+	if len(faults) > 0 && r.Injections == 0 {
+		return append(idle, "there was no injection")
+	}
+	for _, f := range faults {
+		switch {
+		case r.ByFault[f.ID] > 0:
+		case r.Vain[f.ID] > 0:
+			idle = append(idle, fmt.Sprintf("%s did no harm in %d turns", f.ID, r.Vain[f.ID]))
+		default:
+			r.Notes = append(r.Notes, fmt.Sprintf("%s had no turn", f.ID))
+		}
+	}
+	return idle
+}
+
+// fill makes the cells of what the checkers found.
+func (r *Result) fill(found check.Report, acknowledged map[history.Workload]int64) {
 	byWorkload := map[history.Workload]*Cell{}
 	for _, w := range append([]history.Workload{history.Harness}, history.Workloads...) {
-		byWorkload[w] = &Cell{Workload: w.String()}
+		byWorkload[w] = &Cell{Workload: w.String(), Acknowledged: acknowledged[w]}
 	}
-	r.Verdict, r.Cells, r.Notes, r.Failures = Passed, nil, nil, nil
 	for _, result := range found.Results {
 		cell := byWorkload[result.Workload]
 		cell.Operations = max(cell.Operations, result.Checked)
@@ -113,22 +171,20 @@ func (r *Result) Judge(found check.Report, failed error) {
 			r.Cells = append(r.Cells, *cell)
 		}
 	}
-	r.Outage, r.Recovery, r.Outages = spread(found.Outage.Leader), Spread{}, nil
-	for _, took := range found.Outage.Leader.Times {
+}
+
+// times takes over how long the cluster was away.
+func (r *Result) times(outage check.Outages) {
+	r.Outage, r.Recovery, r.Outages = spread(outage.Leader), Spread{}, nil
+	for _, took := range outage.Leader.Times {
 		r.Outages = append(r.Outages, took.Milliseconds())
 	}
-	for range found.Outage.Leader.Never {
+	for range outage.Leader.Never {
 		r.Outages = append(r.Outages, -1)
 	}
-	for _, f := range found.Outage.Faults {
+	for _, f := range outage.Faults {
 		if one := spread(f.Ended); one.P99 >= r.Recovery.P99 {
 			r.Recovery = one // of several faults that took turns, the slowest
-		}
-	}
-	if failed != nil {
-		r.Failures = append(r.Failures, failed.Error())
-		if r.Verdict == Passed || r.Verdict == Inconclusive {
-			r.Verdict = Broken
 		}
 	}
 }
@@ -151,5 +207,8 @@ func Read(path string) (*Result, error) {
 		return nil, err
 	}
 	var r Result
-	return &r, yaml.Unmarshal(text, &r)
+	if err = spec.Decode(text, &r); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return &r, nil
 }

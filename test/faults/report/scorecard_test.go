@@ -28,8 +28,8 @@ func TestVerdict(t *testing.T) {
 		{"the cluster does not come back", []check.Result{checked}, errBroken{}, Broken},
 		{"a violation, and it does not come back", []check.Result{wrong}, errBroken{}, Violated},
 	} {
-		var r Result
-		r.Judge(check.Report{Results: c.results}, c.failed)
+		r := Result{Spec: spec.Spec{Fault: spec.None, Workloads: []string{"registers"}}}
+		r.Judge(check.Report{Results: c.results}, map[history.Workload]int64{history.Registers: 1}, c.failed)
 		if r.Verdict != c.want {
 			t.Errorf("%s: %s, want %s", c.what, r.Verdict, c.want)
 		}

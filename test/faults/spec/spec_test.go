@@ -27,10 +27,14 @@ func TestSpecOfAFile(t *testing.T) {
 		t.Error(diff)
 	}
 	for text, says := range map[string]string{
-		"fault: F99":           "no fault",
-		"workloads: [quantum]": "no workload",
-		"nodes: 99":            "1 to 7 nodes",
-		"fault: [":             "yaml",
+		"fault: F99":                        "no fault",
+		"fault: none\nworkloads: [quantum]": "no workload",
+		"fault: none\nnodes: 99":            "1 to 7 nodes",
+		"falut: F15":                        "falut",
+		"seed: 4":                           "names no fault",
+		"fault:":                            "names no fault",
+		"":                                  "names no fault",
+		"fault: [":                          "yaml",
 	} {
 		if err = os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
