@@ -29,6 +29,7 @@ func powerOne(ctx context.Context, s *Scene) error {
 // losePower cuts the disk off first: what the process does until it is killed cannot
 // be kept any more.
 func losePower(n *rig.Node) error {
+	n.Doom()
 	err := n.Disk().PowerLoss()
 	n.Kill()
 	return err
@@ -49,6 +50,7 @@ func powerAll(ctx context.Context, s *Scene) error {
 	nodes := s.shuffled()
 	s.begin(names(nodes), true)
 	for _, n := range nodes {
+		n.Doom()
 		if err := n.Disk().PowerLoss(); err != nil {
 			return err
 		}

@@ -19,6 +19,8 @@ type Fault struct {
 	DiskBytes int64
 	// Flags are added to those of every node.
 	Flags []string
+	// MayEnd: the process of who is harmed may end by itself, with a sentence.
+	MayEnd bool
 	// Every is the time from the end of an injection to the next one, Hold how long
 	// each lasts; the schedule draws both from half to one and a half of it.
 	Every, Hold time.Duration
@@ -58,24 +60,24 @@ var All = []Fault{
 		What: "one node loses power: what it did not sync is gone"},
 	{ID: "F15", Name: "power-all", Family: "disk", Disks: true, Every: 3 * time.Second, Hold: 100 * time.Millisecond, Inject: powerAll,
 		What: "all nodes lose power at once"},
-	{ID: "F16", Name: "disk-errors", Family: "disk", Disks: true, Every: 2 * time.Second, Hold: 1500 * time.Millisecond, Inject: diskErrors,
+	{ID: "F16", Name: "disk-errors", Family: "disk", MayEnd: true, Disks: true, Every: 2 * time.Second, Hold: 1500 * time.Millisecond, Inject: diskErrors,
 		What: "writes, fsyncs or reads of one node's disk fail: its process stops, the others go on"},
-	{ID: "F17", Name: "disk-full", Family: "disk", Disks: true, Every: 2 * time.Second, Hold: 2 * time.Second, Inject: diskFull,
+	{ID: "F17", Name: "disk-full", Family: "disk", MayEnd: true, Disks: true, Every: 2 * time.Second, Hold: 2 * time.Second, Inject: diskFull,
 		What: "a disk, or all, run full and get room again"},
 	{ID: "F18", Name: "slow-disk", Family: "disk", Disks: true, Every: time.Second, Hold: 3 * time.Second, Inject: slowDisk,
 		What: "the disk of the leader or of a follower does few writes a second"},
-	{ID: "F19", Name: "damage", Family: "disk", Every: 2 * time.Second, Hold: 300 * time.Millisecond, Inject: damageFiles,
+	{ID: "F19", Name: "damage", Family: "disk", MayEnd: true, Every: 2 * time.Second, Hold: 300 * time.Millisecond, Inject: damageFiles,
 		What: "a bit is flipped, a block zeroed or a tail cut in a log, table, manifest or snapshot of one node"},
-	{ID: "F20", Name: "lost-data", Family: "disk", Every: 2 * time.Second, Hold: 1500 * time.Millisecond, Inject: lostData,
+	{ID: "F20", Name: "lost-data", Family: "disk", MayEnd: true, Every: 2 * time.Second, Hold: 1500 * time.Millisecond, Inject: lostData,
 		What: "the data directory of one node is wiped, or an old copy of it comes back: it must refuse to take part"},
 	{ID: "F21", Name: "replace", Family: "process", Every: 2 * time.Second, Hold: time.Second, Inject: replaceNode,
 		What: "a node loses its disk and is replaced by the documented procedure under load"},
 	{ID: "F22", Name: "snapshots", Family: "mixed", Every: time.Second, Hold: 2500 * time.Millisecond, Inject: snapshotStorm,
 		Flags: []string{"--snapshot-count", "100"},
 		What:  "logs are compacted every hundred entries, and a node that was away needs snapshots, which are interrupted"},
-	{ID: "F23", Name: "memory", Family: "load", Every: 2 * time.Second, Hold: 1500 * time.Millisecond, Inject: memoryLimit,
+	{ID: "F23", Name: "memory", Family: "load", MayEnd: true, Every: 2 * time.Second, Hold: 1500 * time.Millisecond, Inject: memoryLimit,
 		What: "one node gets too little memory and is killed by the kernel, or crawls"},
-	{ID: "F24", Name: "files", Family: "load", Every: 1500 * time.Millisecond, Hold: 1500 * time.Millisecond, Inject: fileLimit,
+	{ID: "F24", Name: "files", Family: "load", MayEnd: true, Every: 1500 * time.Millisecond, Hold: 1500 * time.Millisecond, Inject: fileLimit,
 		What: "one node may open no more files: it must not die of it"},
 	{ID: "F25", Name: "backup", Family: "mixed", Every: 2 * time.Second, Hold: 200 * time.Millisecond, Inject: backup,
 		What: "a snapshot is saved under load and restored into a namespace, which must be the state of one revision"},

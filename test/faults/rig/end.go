@@ -26,8 +26,10 @@ type End struct {
 	Killed bool
 	// Panicked: the log has a panic, a fatal error or a dump of goroutines.
 	Panicked bool
-	// Said is the line of its log that tells most: the first of the panic or, without
-	// one, the last; "" when it logged nothing.
+	// Explained: the log of this life has a sentence that says why it ends.
+	Explained bool
+	// Said is the line of its log that tells most: the first of the panic, or that
+	// sentence, or without either the last; "" when it logged nothing.
 	Said string
 }
 
@@ -61,7 +63,7 @@ func (n *Node) reaped(l *life) {
 		return
 	}
 	end := End{Node: n.name, At: time.Now(), State: l.cmd.ProcessState.String(), Killed: killed}
-	end.Said, end.Panicked = n.lastWords(l.logged)
+	n.lastWords(l.logged, &end)
 	n.cluster.endings.Lock()
 	defer n.cluster.endings.Unlock()
 	n.cluster.ends = append(n.cluster.ends, end)
@@ -79,16 +81,17 @@ func (n *Node) Panics(most int) (found []string, err error) {
 	return found, err
 }
 
-// lastWords are the line of a log, from an offset on, that says why a process ended,
-// and whether it did in disorder.
-func (n *Node) lastWords(from int64) (said string, panicked bool) {
+// lastWords puts into an end what the log, from an offset on, says of it.
+func (n *Node) lastWords(from int64, end *End) {
 	_ = n.eachLine(from, func(line []byte) bool { // without a log it said nothing
-		if panicked = panics(line) || bytes.HasPrefix(line, []byte("goroutine ")); panicked || len(line) > 0 {
-			said = shorten(line)
+		explains := bytes.HasPrefix(line, []byte("conclave: ")) || bytes.Contains(line, []byte(`"level":"fatal"`))
+		end.Panicked = panics(line) || bytes.HasPrefix(line, []byte("goroutine "))
+		end.Explained = end.Explained || explains
+		if end.Panicked || explains || len(line) > 0 && !end.Explained {
+			end.Said = shorten(line)
 		}
-		return !panicked
+		return !end.Panicked
 	})
-	return said, panicked
 }
 
 // panics tells whether a line is the first of a panic or a fatal error.

@@ -68,14 +68,35 @@ func TestPanicsInLogs(t *testing.T) {
 	if found, _ = n.Panics(1); len(found) != 1 {
 		t.Errorf("%d of at most one", len(found))
 	}
-	if said, panicked := n.lastWords(0); !panicked || said != found[0] {
-		t.Errorf("it ended in disorder: %v, for %q", panicked, said)
-	}
-	if said, panicked := n.lastWords(int64(len(text) - len("the last line"))); panicked || said != "the last line" {
-		t.Errorf("the next life ended in disorder: %v, for %q", panicked, said)
-	}
 	if _, err = (&Node{logPath: n.logPath + "-"}).Panics(1); err == nil {
 		t.Error("a log that is not there has no panics")
+	}
+}
+
+// What a process says of its end is looked for in its own life.
+func TestLastWords(t *testing.T) {
+	const (
+		ready = `{"level":"info","message":"ready"}` + "\n"
+		fatal = `{"level":"fatal","message":"no room; the process ends"}` + "\n"
+		plain = "conclave: cannot start: it is an old copy\n"
+	)
+	for text, want := range map[string]End{
+		"":                                   {},
+		ready:                                {Said: ready},
+		ready + fatal + ready:                {Said: fatal, Explained: true},
+		ready + plain:                        {Said: plain, Explained: true},
+		ready + "panic: a\n" + fatal:         {Said: "panic: a", Panicked: true},
+		"SIGABRT: abort\ngoroutine 1 [x]:\n": {Said: "goroutine 1 [x]:", Panicked: true},
+	} {
+		n := &Node{logPath: filepath.Join(t.TempDir(), "log")}
+		earlier := "panic: of another life\n"
+		must(t, os.WriteFile(n.logPath, []byte(earlier+text), 0o600))
+		var end End
+		n.lastWords(int64(len(earlier)), &end)
+		want.Said = strings.TrimSpace(want.Said)
+		if end != want {
+			t.Errorf("of %q: %+v, want %+v", text, end, want)
+		}
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 func (r *run) judge(failed error) (*report.Result, error) {
 	result := &report.Result{
 		Spec: r.spec, Commit: r.opt.Commit, Binary: digest(r.opt.Binary), Go: runtime.Version(), Kernel: kernel(),
-		Began: r.began.UTC().Truncate(time.Second), ByFault: r.done,
+		Began: r.began.UTC().Truncate(time.Second), ByFault: r.done, Vain: r.vain,
 	}
 	for _, n := range r.done {
 		result.Injections += n
@@ -38,8 +38,34 @@ func Judge(dir string, result *report.Result, failed error) error {
 		return err
 	}
 	found := check.Run(records, check.Options{})
-	result.Judge(found, failed)
+	result.Judge(found, acknowledged(records), failed)
 	return result.Write(filepath.Join(dir, ResultFile))
+}
+
+// acknowledged counts, by workload, the calls that were answered with yes and the
+// events that were told. That a watch was asked for or that a hold ended is neither,
+// nor is what the log of a namespace tells, which runs in any case.
+func acknowledged(records []history.Record) map[history.Workload]int64 {
+	count := map[history.Workload]int64{}
+	logs := map[int32]bool{} // by watcher
+	for i := range records {
+		r := &records[i]
+		switch r.Kind {
+		case history.WatchOpened:
+			logs[r.Watcher] = logs[r.Watcher] || r.Truth
+			continue
+		case history.WatchEnded, history.HoldLost, history.TermLost, history.ClaimLost, history.OutsideWrite:
+			continue
+		case history.WatchEvent, history.WatchProgress:
+			if logs[r.Watcher] {
+				continue
+			}
+		}
+		if r.Outcome == history.OK {
+			count[r.Workload]++
+		}
+	}
+	return count
 }
 
 func digest(path string) string {

@@ -12,11 +12,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	conclave "github.com/conclavehq/conclave/sdk"
@@ -76,7 +74,7 @@ func Do(ctx context.Context, s spec.Spec, opt Options) (*report.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &run{spec: s, opt: opt, faults: faults, began: time.Now(), done: map[string]int{}}
+	r := &run{spec: s, opt: opt, faults: faults, began: time.Now(), done: map[string]int{}, vain: map[string]int{}}
 	failed := r.all(ctx)
 	if r.history == nil {
 		return nil, failed
@@ -92,6 +90,9 @@ func Do(ctx context.Context, s spec.Spec, opt Options) (*report.Result, error) {
 }
 
 func prepare(s spec.Spec, opt Options) error {
+	if left, err := os.ReadDir(opt.Work); err == nil && len(left) > 0 {
+		return fmt.Errorf("%s has the data of another run, on which no cluster can begin", opt.Work)
+	}
 	for _, dir := range []string{opt.Out, opt.Work} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
@@ -113,6 +114,8 @@ type run struct {
 	history *history.Writer
 	load    *workload.Load
 	done    map[string]int // injections by fault
+	vain    map[string]int // turns without harm by fault
+	turns   []turn
 }
 
 // all does everything up to the judgement.
@@ -161,7 +164,7 @@ func (r *run) start(ctx context.Context) (err error) {
 // rig is what the faults need of the cluster.
 func (r *run) rig() rig.Config {
 	cfg := rig.Config{
-		Binary: r.opt.Binary, Dir: r.opt.Work, Nodes: r.spec.Nodes, Log: r.opt.Log,
+		Binary: r.opt.Binary, Dir: r.opt.Work, Nodes: r.spec.Nodes, Seed: r.spec.Seed, Log: r.opt.Log,
 		Flags: []string{"--snapshot-count", "2000"},
 	}
 	for _, f := range r.faults {
@@ -212,7 +215,11 @@ func (r *run) inject(ctx context.Context, i int, injection spec.Injection, taken
 	}
 	began := time.Now()
 	err := f.Inject(ctx, scene)
-	if n := scene.End(); n > 0 {
+	n := scene.End()
+	r.turns = append(r.turns, turn{fault: f, target: scene.Target(), from: began, to: time.Now()})
+	if n == 0 {
+		r.vain[f.ID]++
+	} else {
 		r.done[f.ID] += n
 		_, _ = fmt.Fprintf(r.opt.Log, "%8s  %s %-3d %s, %v\n", time.Since(r.began).Round(100*time.Millisecond),
 			f.ID, r.done[f.ID], scene.Target(), time.Since(began).Round(10*time.Millisecond))
@@ -221,58 +228,6 @@ func (r *run) inject(ctx context.Context, i int, injection spec.Injection, taken
 		return nil
 	}
 	return err
-}
-
-// settle heals everything, and has the clients and the replicas come to one end.
-func (r *run) settle(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, rest)
-	defer cancel()
-	if err := r.cluster.Network().Clear(); err != nil {
-		return err
-	}
-	if err := r.cluster.Healthy(ctx); err != nil {
-		return fmt.Errorf("the cluster is not whole again after the faults: %w", err)
-	}
-	now := r.history.Now()
-	r.history.Add(history.Record{Kind: history.Healthy, Call: now, Return: now})
-	r.load.Stop()
-	if err := r.load.Finish(ctx); err != nil {
-		return fmt.Errorf("the clients cannot finish: %w", err)
-	}
-	return r.hashes(ctx)
-}
-
-// hashes notes the hashes of all replicas.
-func (r *run) hashes(ctx context.Context) error {
-	shards, err := r.cluster.Hashes(ctx)
-	if err != nil {
-		return fmt.Errorf("the replicas' hashes cannot be compared: %w", err)
-	}
-	now := r.history.Now()
-	for _, shard := range shards {
-		for _, node := range slices.Sorted(maps.Keys(shard.Nodes)) {
-			r.history.Add(history.Record{
-				Kind: history.ReplicaHash, Node: node, Key: fmt.Sprint(shard.Shard),
-				Revision: int64(shard.Index), Value: shard.Nodes[node], Call: now, Return: now,
-			})
-		}
-	}
-	return nil
-}
-
-// end stops what runs.
-func (r *run) end() error {
-	var errs []error
-	if r.load != nil {
-		r.load.Close()
-	}
-	if r.client != nil {
-		errs = append(errs, r.client.Close())
-	}
-	if r.cluster != nil {
-		errs = append(errs, r.cluster.Close())
-	}
-	return errors.Join(errs...)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
