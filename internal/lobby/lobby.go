@@ -10,34 +10,41 @@ import (
 	"sync"
 )
 
-// Lobby holds connections until they leave. Its methods may be called from many
-// goroutines.
+// Lobby holds connections until they leave. The zero value has room for one. Its
+// methods may be called from many goroutines.
 type Lobby struct {
 	most int
 
 	mu    sync.Mutex // protects conns
-	conns *list.List // of net.Conn, the oldest first
+	conns list.List  // of net.Conn, the oldest first
 }
 
-// New makes a lobby for so many connections.
-func New(most int) *Lobby { return &Lobby{most: most, conns: list.New()} }
+// New makes a lobby for so many connections, or for one if that is less.
+func New(most int) *Lobby { return &Lobby{most: most} }
 
 // Enter takes a connection in until leave is called, which may be more than once.
-// pushed says that another one was closed for it.
+// pushed says that another one was closed for it. While that takes its time, the others
+// come and go.
 func (l *Lobby) Enter(conn net.Conn) (leave func(), pushed bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if pushed = l.conns.Len() >= l.most; pushed {
-		oldest := l.conns.Front()
-		l.conns.Remove(oldest)
-		_ = oldest.Value.(net.Conn).Close()
+	place, oldest := l.place(conn)
+	if oldest != nil {
+		_ = oldest.Close()
 	}
-	place := l.conns.PushBack(conn)
 	return func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.conns.Remove(place) // does nothing the second time, or when it was pushed out
-	}, pushed
+	}, oldest != nil
+}
+
+// place takes a connection in, and out the one that has to go for it, which may be nil.
+func (l *Lobby) place(conn net.Conn) (place *list.Element, oldest net.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.conns.Len() >= max(1, l.most) {
+		oldest = l.conns.Remove(l.conns.Front()).(net.Conn)
+	}
+	return l.conns.PushBack(conn), oldest
 }
 
 // Len is how many are in.

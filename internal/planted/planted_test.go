@@ -33,6 +33,9 @@ func TestEveryTagIsListed(t *testing.T) {
 		if p.Bug != ID(i+1) {
 			t.Errorf("%s is out of order", p.Tag)
 		}
+		if !hasTest(t, p.Package, p.Test) {
+			t.Errorf("%s: %s has no %s", p.Tag, p.Package, p.Test)
+		}
 		if p.Name == "" || p.Fault == "" || p.Workloads == "" || p.Checker == "" || p.Package == "" || p.Test == "" {
 			t.Errorf("%s: something is not said", p.Tag)
 		}
@@ -43,6 +46,32 @@ func TestEveryTagIsListed(t *testing.T) {
 		if !strings.Contains(string(none), "!"+p.Tag) {
 			t.Errorf("none.go does not leave %s out", p.Tag)
 		}
+	}
+}
+
+// hasTest tells whether a package of the module has a test.
+func hasTest(t *testing.T, pkg, test string) bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("..", "..", pkg, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), "\nfunc "+test+"(") {
+			return true
+		}
+	}
+	return false
+}
+
+// A test that was renamed is noticed.
+func TestHasTest(t *testing.T) {
+	if !hasTest(t, "./internal/planted", "TestHasTest") || hasTest(t, "./internal/planted", "TestHas") {
+		t.Error("tests are not found by their names")
 	}
 }
 
