@@ -40,7 +40,7 @@ compat: ## Run etcd's tools and clients against Conclave, and etcd beside it
 
 faults: ## Run clusters under faults for some minutes and judge them; needs root
 	go run ./test/faults run --quiet --out $${FAULTS_OUT:-$$(mktemp -d)} \
-		--spec "$$(ls test/faults/specs/ci-*.yaml test/faults/specs/regress/*.yaml | paste -sd,)" \
+		--spec "$$(find test/faults/specs -name '*.yaml' | sort | paste -sd,)" \
 		--at-least-operations 250000 --at-least-injections 100
 
 race: ## Run the tests of the concurrent packages under the race detector

@@ -30,13 +30,21 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := root().ExecuteContext(ctx)
 	stop()
-	switch {
-	case errors.Is(err, errFound):
-		os.Exit(1)
-	case err != nil:
+	if err != nil && !errors.Is(err, errFound) {
 		fmt.Fprintln(os.Stderr, "faults:", err)
-		os.Exit(2)
 	}
+	os.Exit(exitCode(err))
+}
+
+// exitCode is 1 when something was found and 2 when the harness failed.
+func exitCode(err error) int {
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, errFound):
+		return 1
+	}
+	return 2
 }
 
 // errFound ends the program with 1: the harness worked, and found something.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/conclavehq/conclave/test/faults/fault"
 	"github.com/conclavehq/conclave/test/faults/history"
@@ -63,7 +62,7 @@ func replayCommand() *cobra.Command {
 				return err
 			}
 			var schedule []spec.Injection
-			if err = yaml.Unmarshal(text, &schedule); err != nil {
+			if err = spec.Decode(text, &schedule); err != nil {
 				return err
 			}
 			if err = flags.build(cmd.Context(), []spec.Spec{s}); err != nil {

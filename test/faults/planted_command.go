@@ -50,11 +50,12 @@ func (s *search) all(ctx context.Context) error {
 	if s.flags.out, err = filepath.Abs(s.flags.out); err != nil {
 		return err
 	}
+	plants, err := chosen(s.only)
+	if err != nil {
+		return err
+	}
 	missed := false
-	for _, plant := range planted.All {
-		if len(s.only) > 0 && !slices.Contains(s.only, plant.Tag) {
-			continue
-		}
+	for _, plant := range plants {
 		found, err := s.one(ctx, plant)
 		if err != nil {
 			return fmt.Errorf("%s: %w", plant.Tag, err)
@@ -69,6 +70,22 @@ func (s *search) all(ctx context.Context) error {
 		return errFound
 	}
 	return nil
+}
+
+// chosen are the plants with some tags; all without a tag.
+func chosen(tags []string) ([]planted.Plant, error) {
+	var plants []planted.Plant
+	for _, plant := range planted.All {
+		if len(tags) == 0 || slices.Contains(tags, plant.Tag) {
+			plants = append(plants, plant)
+		}
+	}
+	for _, tag := range tags {
+		if !slices.ContainsFunc(plants, func(p planted.Plant) bool { return p.Tag == tag }) {
+			return nil, fmt.Errorf("there is no planted bug %q", tag)
+		}
+	}
+	return plants, nil
 }
 
 // one looks for one bug. The clients are built with it, too: some bugs are theirs.

@@ -1,17 +1,11 @@
 package main
 
 import (
-	"context"
-	"fmt"
-	"os"
-	"path/filepath"
+	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/conclavehq/conclave/test/faults/fault"
-	"github.com/conclavehq/conclave/test/faults/report"
-	"github.com/conclavehq/conclave/test/faults/run"
 	"github.com/conclavehq/conclave/test/faults/spec"
 )
 
@@ -45,7 +39,7 @@ func runCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return doAll(cmd.Context(), specs, flags, least)
+			return doAll(cmd.Context(), specs, flags, least, do)
 		},
 	}
 	flags.register(cmd)
@@ -83,90 +77,13 @@ func specsOf(s spec.Spec, files []string, each bool) ([]spec.Spec, error) {
 		return []spec.Spec{s}, err
 	}
 	faults, err := s.Faults()
+	if err == nil && len(faults) == 0 {
+		err = errors.New("there is no run for each of no faults")
+	}
 	for _, f := range faults {
 		one := s
 		one.Fault = f.ID
 		specs = append(specs, one)
 	}
 	return specs, err
-}
-
-// totals are what all runs did together.
-type totals struct {
-	operations int64
-	injections int
-}
-
-// doAll does runs one after the other and tells each.
-func doAll(ctx context.Context, specs []spec.Spec, flags runFlags, least totals) error {
-	if err := flags.build(ctx, specs); err != nil {
-		return err
-	}
-	found := false
-	var done totals
-	for _, s := range specs {
-		dir := filepath.Join(flags.out, fmt.Sprintf("%s-%d-%s", name(s), s.Seed, time.Now().UTC().Format("0102T150405")))
-		if flags.dir != "" {
-			dir = flags.dir
-		}
-		result, err := do(ctx, s, dir, flags, nil)
-		if err != nil {
-			return err
-		}
-		tell(result, dir)
-		found = found || result.Verdict != report.Passed
-		done.operations, done.injections = done.operations+result.Operations(), done.injections+result.Injections
-	}
-	if len(specs) > 1 {
-		fmt.Printf("in all: %d runs, %d injections, %d operations checked\n", len(specs), done.injections, done.operations)
-	}
-	if done.operations < least.operations || done.injections < least.injections {
-		return fmt.Errorf("%d operations and %d injections prove too little: %d and %d are wanted",
-			done.operations, done.injections, least.operations, least.injections)
-	}
-	if found {
-		return errFound
-	}
-	return nil
-}
-
-// name is what a run's directory is called after.
-func name(s spec.Spec) string {
-	if _, ok := fault.Find(s.Fault); ok || len(s.Fault) <= 12 {
-		return s.Fault
-	}
-	return "mixed"
-}
-
-func do(ctx context.Context, s spec.Spec, dir string, flags runFlags, schedule []spec.Injection) (*report.Result, error) {
-	work := flags.work
-	if work == "" {
-		work = dir
-	}
-	opt := run.Options{
-		Binary: flags.binary, Previous: flags.previous, Out: dir, Work: filepath.Join(work, "nodes"),
-		Schedule: schedule, Commit: commit(),
-	}
-	if !flags.quiet {
-		opt.Log = os.Stderr
-	}
-	return run.Do(ctx, s, opt)
-}
-
-// tell says in a few lines what came of a run.
-func tell(r *report.Result, dir string) {
-	fmt.Printf("%-12s %s in %v: %d injections, %d operations checked; recovery p99 %v, outage p50 %v p99 %v (%d)  %s\n",
-		r.Verdict, r.Spec.Fault, r.Took.Round(time.Second), r.Injections, r.Operations(),
-		r.Recovery.P99, r.Outage.P50, r.Outage.P99, r.Outage.Count, dir)
-	for _, failure := range r.Failures {
-		fmt.Println("    " + failure)
-	}
-	for _, c := range r.Cells {
-		for _, proof := range c.Proof {
-			fmt.Printf("    %s: %s\n", c.Workload, proof)
-		}
-	}
-	if r.Verdict != report.Passed {
-		fmt.Println("    again: " + r.Spec.Command())
-	}
 }
