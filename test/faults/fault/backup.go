@@ -3,11 +3,13 @@ package fault
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	conclave "github.com/conclavehq/conclave/sdk"
 )
@@ -20,70 +22,118 @@ func backup(ctx context.Context, s *Scene) error {
 	s.begin("default", false)
 	file := filepath.Join(s.Dir, "backup.snapshot")
 	defer func() { _ = os.Remove(file) }()
-	if err := s.save(ctx, file); err != nil {
+	want, err := original(time.Now().Add(patience/2),
+		func() (conclave.Revision, error) { return s.save(ctx, file) },
+		func(at conclave.Revision) (map[string]string, error) {
+			return contents(s.Client.All(ctx, "", conclave.WithPrefix(), conclave.AtRevision(at)))
+		})
+	if IsNothing(err) {
+		return s.nothing()
+	}
+	if err != nil {
 		return err
 	}
-	out, err := s.conclave(ctx, "snapshot", "status", file, "-w", "json")
-	if err != nil {
-		return fmt.Errorf("snapshot status: %w: %s", err, out)
+	if err := s.status(ctx, file); err != nil {
+		return err
 	}
-	var status struct{ Revision int64 }
-	if err = json.Unmarshal([]byte(out), &status); err != nil || status.Revision == 0 {
-		return fmt.Errorf("snapshot status says %s: %w", out, err)
-	}
+	s.target = fmt.Sprintf("default, %d keys", len(want))
 	name := fmt.Sprintf("restored-%x", s.Rand.Uint32())
-	if _, err = s.Client.CreateNamespace(ctx, name); err != nil {
+	if _, err := s.Client.CreateNamespace(ctx, name); err != nil {
 		return err
 	}
 	defer func() { _ = s.Client.DeleteNamespace(ctx, name) }()
-	if out, err = s.conclave(ctx, "snapshot", "restore", file, "-n", name); err != nil {
+	if out, err := s.conclave(ctx, "snapshot", "restore", file, "-n", name); err != nil {
 		return fmt.Errorf("snapshot restore: %w: %s", err, out)
 	}
-	return s.compare(ctx, name, conclave.Revision(status.Revision))
-}
-
-// save saves a snapshot. Beside a workload that compacts all the time the revision
-// may be gone before it was read, which the command says.
-func (s *Scene) save(ctx context.Context, file string) error {
-	for {
-		out, err := s.conclave(ctx, "snapshot", "save", file)
-		if err == nil {
-			return nil
-		}
-		if ctx.Err() != nil || !strings.Contains(out, "run the command again") {
-			return fmt.Errorf("snapshot save: %w: %s", err, out)
-		}
-	}
-}
-
-// compare reads both namespaces. A revision that has been compacted meanwhile
-// cannot be compared.
-func (s *Scene) compare(ctx context.Context, name string, at conclave.Revision) error {
-	want, err := contents(s.Client.All(ctx, "", conclave.WithPrefix(), conclave.AtRevision(at)))
-	if err != nil {
-		return nil
-	}
-	restored, err := conclave.Dial(ctx, s.Client.Endpoints(), conclave.WithNamespace(name), conclave.WithoutPipeline())
+	got, err := s.restored(ctx, name)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = restored.Close() }()
-	got, err := contents(restored.All(ctx, "", conclave.WithPrefix()))
-	if err != nil {
-		return err
-	}
-	for key, value := range want {
-		if got[key] != value {
-			s.complain("restored at %d, key %q is %.40q and was %.40q", at, key, got[key], value)
-			return nil
-		}
-	}
-	if len(got) != len(want) {
-		s.complain("restored at %d there are %d keys and were %d", at, len(got), len(want))
+	if wrong := differs(want, got); wrong != "" {
+		s.complain("of what was restored, %s", wrong)
 	}
 	return nil
 }
 
+// original saves a snapshot and returns what a read at its revision tells. Beside a
+// workload that compacts all the time the revision may be gone before it was read:
+// then another snapshot is saved. There is nothing to compare when that has not
+// succeeded by a moment.
+func original(
+	by time.Time, save func() (conclave.Revision, error), read func(conclave.Revision) (map[string]string, error),
+) (map[string]string, error) {
+	for time.Now().Before(by) {
+		at, err := save()
+		if err != nil && !errors.Is(err, conclave.ErrCompacted) {
+			return nil, err
+		}
+		if err != nil {
+			continue
+		}
+		want, err := read(at)
+		if err == nil || !errors.Is(err, conclave.ErrCompacted) {
+			return want, err
+		}
+	}
+	return nil, errNothing
+}
+
+// save saves a snapshot and returns its revision. When that was compacted before it
+// was read, the command says so.
+func (s *Scene) save(ctx context.Context, file string) (conclave.Revision, error) {
+	out, err := s.conclave(ctx, "snapshot", "save", file, "-w", "json")
+	if err != nil && strings.Contains(out, "run the command again") {
+		return 0, conclave.ErrCompacted
+	}
+	if err != nil {
+		return 0, fmt.Errorf("snapshot save: %w: %s", err, out)
+	}
+	return revisionOf(out)
+}
+
+// status has the command check the file.
+func (s *Scene) status(ctx context.Context, file string) error {
+	out, err := s.conclave(ctx, "snapshot", "status", file, "-w", "json")
+	if err != nil {
+		return fmt.Errorf("snapshot status: %w: %s", err, out)
+	}
+	_, err = revisionOf(out)
+	return err
+}
+
+// revisionOf is the revision in what the command says of a snapshot.
+func revisionOf(out string) (conclave.Revision, error) {
+	var said struct{ Revision int64 }
+	if err := json.Unmarshal([]byte(out), &said); err != nil || said.Revision == 0 {
+		return 0, fmt.Errorf("of the snapshot the command says %s: %w", out, err)
+	}
+	return conclave.Revision(said.Revision), nil
+}
+
+// restored reads a namespace.
+func (s *Scene) restored(ctx context.Context, name string) (map[string]string, error) {
+	client, err := conclave.Dial(ctx, s.Client.Endpoints(), conclave.WithNamespace(name), conclave.WithoutPipeline())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = client.Close() }()
+	return contents(client.All(ctx, "", conclave.WithPrefix()))
+}
+
+// differs says what is not as it was; "" when everything is.
+func differs(want, got map[string]string) string {
+	for key, value := range want {
+		if got[key] != value {
+			return fmt.Sprintf("key %q is %.40q and was %.40q", key, got[key], value)
+		}
+	}
+	if len(got) != len(want) {
+		return fmt.Sprintf("there are %d keys and were %d", len(got), len(want))
+	}
+	return ""
+}
+
+// contents are the keys of a read, with all that there is to them.
 func contents(all func(func(conclave.KV, error) bool)) (map[string]string, error) {
 	keys := map[string]string{}
 	for kv, err := range all {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -33,8 +32,15 @@ func damageFiles(ctx context.Context, s *Scene) error {
 		return err
 	}
 	s.target = n.Name() + ": " + wound.String()
-	if err = s.starts(ctx, n); err == nil {
-		return nil
+	began, err := s.try(ctx, n)
+	if err == nil && began.ready {
+		err = s.readAll(ctx, began)
+	}
+	if err != nil || began.ready {
+		return err
+	}
+	if wrong := began.wrongEnd(); wrong != "" {
+		s.complain("%s: %s", s.target, wrong)
 	}
 	return s.replace(ctx, n)
 }
@@ -71,94 +77,6 @@ func (s *Scene) othersGoOn(ctx context.Context) error {
 	return fmt.Errorf("the other nodes do not go on: %w", err)
 }
 
-// starts starts a node and tells whether it serves; nil when it does.
-func (s *Scene) starts(ctx context.Context, n *rig.Node) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	if err := n.Start(ctx); err != nil {
-		return err
-	}
-	return n.WaitReady(ctx)
-}
-
-// replace is the documented procedure for a node that lost its disk.
-func (s *Scene) replace(ctx context.Context, n *rig.Node) error {
-	n.Kill()
-	if err := os.RemoveAll(n.Dir()); err != nil {
-		return err
-	}
-	within, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	if _, err := s.Client.ReplaceMember(within, n.Name()); err != nil {
-		return fmt.Errorf("replacing %s: %w", n.Name(), err)
-	}
-	n.SetFlag("--initial-cluster-state", "existing")
-	return s.revive(ctx, n)
-}
-
-// lostData is F20: a wiped node, or one with an old copy of its data, must not take
-// part; with its own data it goes on.
-func lostData(ctx context.Context, s *Scene) error {
-	n, release, err := s.one(ctx, 0.3)
-	if err != nil {
-		return err
-	}
-	defer release()
-	s.begin(n.Name(), s.leads(ctx, n))
-	n.Kill()
-	own := n.Dir() + ".own"
-	if s.Rand.IntN(2) == 0 {
-		if err = s.rollBack(ctx, n, own); err != nil {
-			return err
-		}
-	} else if err = os.Rename(n.Dir(), own); err != nil {
-		return err
-	}
-	if err = s.starts(ctx, n); err == nil {
-		s.complain("%s serves although its data is not what it had (%s)", n.Name(), s.target)
-	}
-	n.Kill()
-	if err = os.RemoveAll(n.Dir()); err != nil {
-		return err
-	}
-	if err = os.Rename(own, n.Dir()); err != nil {
-		return err
-	}
-	return s.revive(ctx, n)
-}
-
-// rollBack has a node live on for a while, and puts the copy from before in place of
-// what it has then, which is kept aside.
-func (s *Scene) rollBack(ctx context.Context, n *rig.Node, own string) error {
-	s.target = n.Name() + " with an old copy"
-	old := n.Dir() + ".old"
-	if err := damage.Copy(n.Dir(), old); err != nil {
-		return err
-	}
-	if err := s.revive(ctx, n); err != nil {
-		return err
-	}
-	s.wait(ctx)
-	n.Kill()
-	if err := os.Rename(n.Dir(), own); err != nil {
-		return err
-	}
-	return os.Rename(old, n.Dir())
-}
-
-// replaceNode is F21.
-func replaceNode(ctx context.Context, s *Scene) error {
-	n, release, err := s.one(ctx, 0.5)
-	if err != nil {
-		return err
-	}
-	defer release()
-	s.begin(n.Name(), s.leads(ctx, n))
-	n.Kill()
-	s.wait(ctx)
-	return s.replace(ctx, n)
-}
-
 // snapshotStorm is F22: a node stays away until it needs a snapshot, and is killed
 // while it gets one, now and then twice.
 func snapshotStorm(ctx context.Context, s *Scene) error {
@@ -186,22 +104,12 @@ func upgrade(ctx context.Context, s *Scene) error {
 		return errNothing
 	}
 	nodes := s.shuffled()[:1+s.Rand.IntN(len(s.Cluster.Nodes()))]
-	s.begin(names(nodes), false)
-	for _, n := range nodes {
-		if !s.Taken.take(n.Name()) {
-			continue
-		}
+	return s.restartAll(ctx, "change of", nodes, func(n *rig.Node) string {
 		to := s.Previous
 		if n.Binary() == s.Previous {
 			to = s.Binary
 		}
 		n.SetBinary(to)
-		err := s.restart(ctx, n)
-		s.Taken.release(n.Name())
-		if err != nil {
-			return err
-		}
-		s.target += " " + n.Name() + "=" + filepath.Base(to)
-	}
-	return nil
+		return n.Name() + "=" + filepath.Base(to)
+	})
 }

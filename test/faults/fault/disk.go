@@ -76,26 +76,60 @@ func diskErrors(ctx context.Context, s *Scene) error {
 	if err != nil {
 		return err
 	}
-	s.begin(fmt.Sprintf("%s, %s gives %v", n.Name(), call, errno), leads)
-	return s.untilItEnds(ctx, n, injector)
+	s.begin(fmt.Sprintf("%s, %s gives %v", n.Name(), call, errno), false)
+	return s.untilItEnds(ctx, n, injector, leads, 5*time.Second)
 }
 
+// failing is an injection that has calls of a process fail.
+type failing interface {
+	// Hits is how many calls failed so far.
+	Hits() int
+	Stop() error
+}
+
+var _ failing = (*disk.Injector)(nil)
+
 // untilItEnds waits for a process that a failed call has to end, and starts it again.
-func (s *Scene) untilItEnds(ctx context.Context, n *rig.Node, injector *disk.Injector) error {
+// Nothing was done to one that has made no such call within a time.
+func (s *Scene) untilItEnds(ctx context.Context, n *rig.Node, calls failing, leads bool, within time.Duration) error {
 	select {
 	case <-n.Exited():
-	case <-time.After(5 * time.Second):
-		if hits := injector.Hits(); hits > 0 {
-			s.complain("%s goes on although %d calls to its disk failed", n.Name(), hits)
-		}
+	case <-time.After(within):
+		s.lateEnd(ctx, n, calls)
 	case <-ctx.Done():
 	}
-	if err := injector.Stop(); err != nil {
+	gone := ended(n)
+	if gone && leads {
+		s.leaderGone()
+	}
+	if err := calls.Stop(); err != nil {
 		return err
+	}
+	switch hits := calls.Hits(); {
+	case hits == 0 && !gone:
+		return s.nothing()
+	case hits == 0:
+		s.complain("%s ended although none of its calls failed (%s); it logged last: %q", n.Name(), s.target, n.LastLog(20))
 	}
 	n.Kill()
 	return s.revive(ctx, n)
 }
+
+// lateEnd has a process that was only just hit end, too.
+func (s *Scene) lateEnd(ctx context.Context, n *rig.Node, calls failing) {
+	if calls.Hits() == 0 {
+		return
+	}
+	select {
+	case <-n.Exited():
+	case <-time.After(toEnd):
+		s.complain("%s goes on although %d calls to its disk failed (%s)", n.Name(), calls.Hits(), s.target)
+	case <-ctx.Done():
+	}
+}
+
+// toEnd is how long a process may take to end after a call of it has failed.
+const toEnd = 2 * time.Second
 
 // diskFull is F17. A node may refuse or end, and goes on when there is room again.
 func diskFull(ctx context.Context, s *Scene) error {

@@ -6,7 +6,7 @@
 // its target with the step's own random source, does the harm, holds it for as
 // long as the step says, heals, and returns when what it stopped is running again.
 // What it returns is an error of the harness; what the harm did to the cluster is
-// for the checkers to find. [All] is the catalogue; docs/testing.md shows it as a table.
+// for the checkers to find. [All] is the catalogue, which `faults list` prints.
 //
 // A [Scene] belongs to one injection and is used by one goroutine. Several
 // injections may run at a time in one cluster (F28): [Taken] sees to it that no two

@@ -61,7 +61,7 @@ var All = []Fault{
 	{ID: "F15", Name: "power-all", Family: "disk", Disks: true, Every: 3 * time.Second, Hold: 100 * time.Millisecond, Inject: powerAll,
 		What: "all nodes lose power at once"},
 	{ID: "F16", Name: "disk-errors", Family: "disk", MayEnd: true, Disks: true, Every: 2 * time.Second, Hold: 1500 * time.Millisecond, Inject: diskErrors,
-		What: "writes, fsyncs or reads of one node's disk fail: its process stops, the others go on"},
+		What: "writes or fsyncs of one node's disk fail: its process stops, the others go on"},
 	{ID: "F17", Name: "disk-full", Family: "disk", MayEnd: true, Disks: true, Every: 2 * time.Second, Hold: 2 * time.Second, Inject: diskFull,
 		What: "a disk, or all, run full and get room again"},
 	{ID: "F18", Name: "slow-disk", Family: "disk", Disks: true, Every: time.Second, Hold: 3 * time.Second, Inject: slowDisk,

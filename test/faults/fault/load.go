@@ -9,6 +9,7 @@ import (
 
 	conclave "github.com/conclavehq/conclave/sdk"
 	"github.com/conclavehq/conclave/test/faults/rig"
+	"github.com/conclavehq/conclave/test/faults/rig/link"
 )
 
 // memoryLimit is F23. The kernel may kill the process; it is started again then.
@@ -56,7 +57,7 @@ func fileLimit(ctx context.Context, s *Scene) error {
 			return err
 		}
 	}
-	if err = s.Cluster.Network().Reset(n.Name(), clients); err != nil {
+	if err = s.Cluster.Network().Reset(n.Name(), link.Clients); err != nil {
 		return err
 	}
 	s.wait(ctx)
@@ -82,14 +83,15 @@ func overload(ctx context.Context, s *Scene) error {
 	if s.Rand.IntN(2) == 0 {
 		return s.slowProcessor(ctx)
 	}
-	s.begin("2000 callers", false)
 	ctx, cancel := context.WithTimeout(ctx, s.Hold)
 	defer cancel()
+	// It connects to nobody yet.
 	client, err := conclave.Dial(ctx, s.Client.Endpoints(), conclave.WithNamespace(Aside), conclave.WithRequestTimeout(time.Second))
 	if err != nil {
-		return nil // nobody answers now, which is harm enough
+		return err
 	}
 	defer func() { _ = client.Close() }()
+	s.begin("2000 callers", false)
 	value := strings.Repeat("x", 4096)
 	var callers sync.WaitGroup
 	for i := range 2000 {

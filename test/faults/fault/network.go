@@ -8,9 +8,6 @@ import (
 	"github.com/conclavehq/conclave/test/faults/rig/link"
 )
 
-// clients is the name of the harness's end of the network.
-const clients = "clients"
-
 // cut is nothing gets through.
 var cut = link.Rule{Cut: true}
 
@@ -51,7 +48,7 @@ func isolateOne(ctx context.Context, s *Scene) error {
 		changes = append(changes, both(n.Name(), other.Name(), cut)...)
 	}
 	if s.Rand.IntN(2) == 0 {
-		changes = append(changes, both(n.Name(), clients, cut)...)
+		changes = append(changes, both(n.Name(), link.Clients, cut)...)
 	}
 	s.begin(n.Name(), s.leads(ctx, n))
 	return s.apply(ctx, changes)
@@ -73,7 +70,7 @@ func split(ctx context.Context, s *Scene) error {
 	}
 	if s.Rand.IntN(2) == 0 {
 		for _, n := range without {
-			changes = append(changes, both(n.Name(), clients, cut)...)
+			changes = append(changes, both(n.Name(), link.Clients, cut)...)
 		}
 	}
 	s.begin(names(nodes[:at])+" from "+names(nodes[at:]), false)
@@ -141,14 +138,14 @@ func clientsCut(ctx context.Context, s *Scene) error {
 	case 0:
 		target = "clients from all"
 		for _, n := range nodes {
-			changes = append(changes, both(n.Name(), clients, cut)...)
+			changes = append(changes, both(n.Name(), link.Clients, cut)...)
 		}
 	case 1:
 		target = "answers of " + nodes[0].Name()
-		changes = []change{{nodes[0].Name(), clients, cut}}
+		changes = []change{{nodes[0].Name(), link.Clients, cut}}
 	case 2:
 		target = "clients from " + nodes[0].Name()
-		changes = both(nodes[0].Name(), clients, cut)
+		changes = both(nodes[0].Name(), link.Clients, cut)
 	default:
 		target = "nodes from each other"
 		for i, a := range nodes {
@@ -184,7 +181,7 @@ func (s *Scene) everywhere(rule link.Rule) []change {
 	switch s.target {
 	case "clients":
 		for _, n := range nodes {
-			changes = append(changes, both(n.Name(), clients, rule)...)
+			changes = append(changes, both(n.Name(), link.Clients, rule)...)
 		}
 	case "one node":
 		for _, n := range nodes[1:] {
@@ -202,13 +199,15 @@ func (s *Scene) everywhere(rule link.Rule) []change {
 
 // lossyNetwork is F12.
 func lossyNetwork(ctx context.Context, s *Scene) error {
-	s.begin(s.some(), false)
+	target := s.some()
 	switch s.Rand.IntN(3) {
 	case 0:
+		s.begin(target, false)
 		return s.resets(ctx)
 	case 1:
 		return s.halfOpen(ctx)
 	}
+	s.begin(target, false)
 	rule := link.Rule{
 		Loss:      0.02 + 0.2*s.Rand.Float64(),
 		Duplicate: 0.1 * s.Rand.Float64(),
@@ -238,7 +237,8 @@ func (s *Scene) halfOpen(ctx context.Context) error {
 		return err
 	}
 	defer release()
-	changes := both(n.Name(), clients, cut)
+	s.begin(n.Name()+" half open", s.leads(ctx, n))
+	changes := both(n.Name(), link.Clients, cut)
 	for _, other := range s.others(n) {
 		changes = append(changes, both(n.Name(), other.Name(), cut)...)
 	}

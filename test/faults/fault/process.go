@@ -77,26 +77,43 @@ func rolling(ctx context.Context, s *Scene) error {
 	if s.Rand.IntN(3) > 0 {
 		return transfers(ctx, s)
 	}
-	nodes := s.shuffled()
-	s.begin("restart of "+names(nodes), false)
+	return s.restartAll(ctx, "restart of", s.shuffled(), func(n *rig.Node) string { return n.Name() })
+}
+
+// restartAll restarts those of some nodes that are free, one after the other. prepare
+// does something to each before, and returns what it is called in the records.
+func (s *Scene) restartAll(ctx context.Context, what string, nodes []*rig.Node, prepare func(*rig.Node) string) error {
 	for _, n := range nodes {
 		if !s.Taken.take(n.Name()) {
 			continue
 		}
+		if s.target == "" {
+			s.begin(what, false)
+		}
+		s.target += " " + prepare(n)
 		err := s.restart(ctx, n)
 		s.Taken.release(n.Name())
 		if err != nil {
 			return err
 		}
 	}
+	if s.target == "" {
+		return errNothing
+	}
 	return nil
 }
 
 // restart ends a node politely, which has to succeed, and starts it again.
 func (s *Scene) restart(ctx context.Context, n *rig.Node) error {
+	if ended(n) {
+		return s.revive(ctx, n) // there is nobody to be polite to
+	}
 	n.Terminate()
 	select {
 	case <-n.Exited():
+		if code := n.ExitCode(); code != 0 {
+			s.complain("%s ends with exit code %d on SIGTERM; it logged last: %q", n.Name(), code, n.LastLog(20))
+		}
 	case <-time.After(30 * time.Second):
 		s.complain("%s does not end on SIGTERM", n.Name())
 		n.Kill()
@@ -107,24 +124,32 @@ func (s *Scene) restart(ctx context.Context, n *rig.Node) error {
 
 // transfers hands the leadership of all shards around, often.
 func transfers(ctx context.Context, s *Scene) error {
+	leader := "" // that the last transfer made
+	if n, err := s.leader(ctx); err == nil {
+		leader = n.Name()
+	}
 	s.begin("transfers", false)
+	moves := 0
 	end := time.Now().Add(2 * s.Hold)
 	for range 20 {
 		if time.Now().After(end) || ctx.Err() != nil {
-			return nil
+			break
 		}
-		to := s.Cluster.Nodes()[s.Rand.IntN(len(s.Cluster.Nodes()))]
+		to := s.Cluster.Nodes()[s.Rand.IntN(len(s.Cluster.Nodes()))].Name()
 		step, cancel := context.WithTimeout(ctx, time.Second)
-		// Whether it worked is open: two transfers may cross.
-		_ = s.Client.MoveLeader(step, to.Name(), shardOfDefault)
+		// One that fails may have worked all the same: two transfers may cross.
+		if err := s.Client.MoveLeader(step, to, rig.DefaultShard); err == nil && to != leader {
+			moves++
+			leader = to
+		}
 		cancel()
 		pause(ctx, time.Duration(s.Rand.IntN(60))*time.Millisecond)
 	}
+	if moves == 0 {
+		return s.nothing()
+	}
 	return nil
 }
-
-// shardOfDefault carries the namespace "default".
-const shardOfDefault = 2
 
 // soup is F28: some of those that leave a majority alone, at a time.
 func soup(ctx context.Context, s *Scene) error {

@@ -39,7 +39,7 @@ type Scene struct {
 }
 
 // errNothing says that there was nobody to do harm to at the moment.
-var errNothing = errors.New("no node is free for it now")
+var errNothing = errors.New("nobody can be harmed so now")
 
 // IsNothing reports that an injection found nobody to do harm to, and did none.
 func IsNothing(err error) bool { return errors.Is(err, errNothing) }
@@ -47,9 +47,10 @@ func IsNothing(err error) bool { return errors.Is(err, errNothing) }
 // Taken is the set of nodes that injections have in their hands. It may be used by
 // many goroutines.
 type Taken struct {
-	mu    sync.Mutex
+	most int
+
+	mu    sync.Mutex // protects what follows
 	nodes map[string]bool
-	most  int
 }
 
 // NewTaken lets at most so many nodes be taken at a time.
@@ -101,15 +102,28 @@ func (s *Scene) leader(ctx context.Context) (*rig.Node, error) {
 	return s.Cluster.Leader(ctx)
 }
 
-// begin notes that the harm begins now. Of a leader that cannot lead any more it
-// notes that, too, from which the outage is counted.
+// begin notes that the harm begins now. It is called when it is known whom the harm is
+// done to. Of a leader that cannot lead any more it notes that, too.
 func (s *Scene) begin(target string, gone bool) {
 	s.target = target
 	now := s.History.Now()
 	s.History.Add(history.Record{Kind: history.FaultBegun, Key: s.ID, Value: target, Call: now, Return: now})
 	if gone {
-		s.History.Add(history.Record{Kind: history.LeaderGone, Key: s.ID, Node: target, Call: now, Return: now})
+		s.leaderGone()
 	}
+}
+
+// leaderGone notes that the leader cannot lead any more, from which the outage is
+// counted.
+func (s *Scene) leaderGone() {
+	now := s.History.Now()
+	s.History.Add(history.Record{Kind: history.LeaderGone, Key: s.ID, Node: s.target, Call: now, Return: now})
+}
+
+// nothing takes back that the harm began: none was done.
+func (s *Scene) nothing() error {
+	s.target = ""
+	return errNothing
 }
 
 // End notes that the harm is over, and returns how many injections it was: 0 when
@@ -208,11 +222,16 @@ func (s *Scene) shuffled() []*rig.Node {
 
 func names(nodes []*rig.Node) string {
 	text := ""
-	for i, n := range nodes {
-		if i > 0 {
-			text += ","
-		}
-		text += n.Name()
+	for _, n := range nodes {
+		text = join(text, n.Name())
 	}
 	return text
+}
+
+// join adds a name to a list as text.
+func join(text, name string) string {
+	if text == "" {
+		return name
+	}
+	return text + "," + name
 }
