@@ -13,8 +13,8 @@ const deletionsKept = 4096
 // deletions are the last revisions of a log that deleted something. The zero value
 // has none.
 type deletions struct {
-	mu        sync.Mutex
-	revisions []int64 // sorted
+	mu        sync.Mutex // protects revisions
+	revisions []int64    // sorted
 }
 
 // note takes what a revision did. Revisions come in order.

@@ -34,11 +34,12 @@ func namespaces(l *Load) finish {
 type namespaceOwner struct {
 	*client
 	index int
-	names int // how many were given up
-	times int // how often the current one was created
+	names int  // how many were given up
+	times int  // how often the current one was created
+	kept  bool // the namespace, with its log
 
-	mu      sync.Mutex
-	unknown bool // an outcome
+	mu      sync.Mutex // protects what follows
+	unknown bool       // an outcome
 }
 
 func (o *namespaceOwner) name() string { return fmt.Sprintf("t%d-%d", o.index, o.names) }
@@ -52,20 +53,26 @@ func (o *namespaceOwner) run() {
 		case o.live(space):
 			o.load.pool.forget(o.name()) // a client stays in the namespace that it found
 		case o.load.stopping.Err() == nil:
-			o.load.pool.forget(o.name())
-			o.names, o.times, o.unknown = o.names+1, 0, false
+			if !o.kept {
+				o.load.pool.forget(o.name())
+			}
+			o.names, o.times, o.unknown, o.kept = o.names+1, 0, false, false
 		}
 	}
 }
 
-// live is the life of a namespace. It is false when the name cannot be used again.
+// live is the life of a namespace. It is false when the name cannot be used again. One
+// whose log does not become whole is not deleted: nobody could tell then what it lost.
 func (o *namespaceOwner) live(space string) bool {
 	if !o.insist(history.Created, space) {
 		return false
 	}
 	log := o.load.truth(space, 1, nil)
 	o.use(space)
-	o.complete(space, log)
+	if !o.complete(space, log) {
+		o.kept = true
+		return false
+	}
 	if !o.insist(history.Dropped, space) {
 		return false
 	}
@@ -142,18 +149,30 @@ func (o *namespaceOwner) use(space string) {
 	users.Wait()
 }
 
-// complete waits for the log, for so long as that may take with faults.
-func (o *namespaceOwner) complete(space string, log *truth) {
+// complete waits for the log, for so long as that may take with faults, and reports
+// whether it has everything.
+func (o *namespaceOwner) complete(space string, log *truth) bool {
 	c, err := o.load.dial(history.Namespaces, history.SDK, everyNode, space, o.rand)
 	if err != nil {
-		return
+		return false
 	}
 	ctx, cancel := context.WithTimeout(o.load.life, patience)
 	defer cancel()
-	if revision, err := c.mark(ctx); err == nil {
-		_ = log.reach(ctx, revision)
-	} else if errors.Is(err, conclave.ErrOutcomeUnknown) {
-		o.noteUnknown(&history.Record{Outcome: history.Unknown})
+	for {
+		revision, err := c.mark(ctx)
+		switch {
+		case err == nil:
+			// A log that has ended, though nobody dropped the namespace, is told by reach
+			// without an error.
+			return log.reach(ctx, revision) == nil && log.last.Load() >= revision
+		case errors.Is(err, conclave.ErrOutcomeUnknown):
+			o.noteUnknown(&history.Record{Outcome: history.Unknown})
+		case errors.Is(err, conclave.ErrNamespaceNotFound):
+			return false
+		}
+		if !pause(ctx, 50*time.Millisecond+c.pause()) {
+			return false
+		}
 	}
 }
 

@@ -32,7 +32,7 @@ type pool struct {
 	life      context.Context // of etcd's clients, some of whose calls end with it alone
 	transport *http.Transport // of single attempts, and of the SDK when Config.Dial is set
 
-	mu   sync.Mutex
+	mu   sync.Mutex // protects what follows, and orders dialing
 	sdk  map[lane]*conclave.Client
 	etcd map[lane]*clientv3.Client
 }

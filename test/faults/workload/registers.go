@@ -22,7 +22,7 @@ const (
 type registerKeys struct {
 	steps atomic.Int64
 
-	mu   sync.Mutex
+	mu   sync.Mutex            // protects seen
 	seen map[string]history.KV // for comparisons; bounded by forgetting all
 }
 

@@ -14,7 +14,7 @@ import (
 
 // truths are the logs of all namespaces that are written to.
 type truths struct {
-	mu  sync.Mutex
+	mu  sync.Mutex // protects all
 	all []*truth
 }
 
