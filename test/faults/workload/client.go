@@ -1,8 +1,10 @@
 package workload
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -23,7 +25,8 @@ type client struct {
 	namespace string
 	rand      *rand.Rand
 	pace      pace
-	failures  int // in a row
+	failures  int  // in a row
+	alarmed   bool // it has told of an answer that must not be
 
 	sdk  *conclave.Client // set when via is SDK
 	etcd *clientv3.Client // set when via is Etcd
@@ -218,12 +221,26 @@ func (c *client) told(r *history.Record) {
 	}
 }
 
-// count notes whether the service answers. A refusal is an answer.
+// count notes whether the service answers. A refusal is an answer. One that must not
+// be is a complaint, of which one for each client is enough.
 func (c *client) count(err error) {
+	if alarming(err) && !c.alarmed {
+		c.alarmed = true
+		c.complain("a call was answered with what no client may be told: %v", err)
+	}
 	outcome, reason := judge(err)
 	if outcome == history.Unknown || undecided[reason] {
 		c.failures++
 		return
 	}
 	c.failures = 0
+}
+
+// complain notes something that must not be, for the verdict.
+func (c *client) complain(format string, args ...any) {
+	now := c.load.history.Now()
+	c.load.history.Add(history.Record{
+		Client: c.number, Workload: c.workload, Kind: history.Complaint, Via: c.via, Node: c.node, Namespace: c.namespace,
+		Key: cmp.Or(c.node, "some node"), Reason: fmt.Sprintf(format, args...), Call: now, Return: now,
+	})
 }

@@ -195,7 +195,7 @@ func (k *foreignCandidate) resign(term *foreignTerm) {
 }
 
 // readForeignLeader reads the first key of the line.
-func (c *client) readForeignLeader(life context.Context) {
+func (c *client) readForeignLeader(life context.Context) error {
 	r := c.begin(history.LeaderSeen)
 	r.Key = electionForeign
 	ctx, cancel := context.WithTimeout(life, deadlines[len(deadlines)-1])
@@ -206,6 +206,7 @@ func (c *client) readForeignLeader(life context.Context) {
 		r.Token, r.Value, r.Revision = first.CreateRevision, string(first.Value), first.ModRevision
 	}
 	c.read(&r, err)
+	return err
 }
 
 // observeForeign records what etcd's election service tells until its stream ends,

@@ -54,7 +54,7 @@ func elections(l *Load) finish {
 	for _, c := range readers {
 		l.clients.Go(func() {
 			for c.next() {
-				c.readLeader(l.life, names[c.rand.IntN(len(names))])
+				_ = c.readLeader(l.life, names[c.rand.IntN(len(names))])
 			}
 		})
 	}
@@ -64,7 +64,9 @@ func elections(l *Load) finish {
 	return func(ctx context.Context) error {
 		for _, c := range readers {
 			for _, name := range names {
-				c.readLeader(ctx, name)
+				if err := lastly(ctx, func() error { return c.readLeader(ctx, name) }); err != nil {
+					return fmt.Errorf("workload: the leader of %q cannot be read: %w", name, err)
+				}
 			}
 		}
 		return nil
@@ -188,11 +190,10 @@ func (k *candidate) resign(name string, term *conclave.Term, tenure *vigil) {
 	}
 }
 
-// readLeader asks who leads.
-func (c *client) readLeader(life context.Context, name string) {
+// readLeader asks who leads. The error says that there was no answer.
+func (c *client) readLeader(life context.Context, name string) error {
 	if c.etcd != nil {
-		c.readForeignLeader(life)
-		return
+		return c.readForeignLeader(life)
 	}
 	r := c.begin(history.LeaderSeen)
 	r.Key = name
@@ -206,6 +207,7 @@ func (c *client) readLeader(life context.Context, name string) {
 		r.Token, r.Value, r.Revision = int64(leader.Term), string(leader.Value), int64(leader.Revision)
 	}
 	c.read(&r, err)
+	return err
 }
 
 // observe records what an observer is told, over all ends of its stream: each has a

@@ -2,6 +2,7 @@ package workload
 
 import (
 	"context"
+	"time"
 
 	"github.com/conclavehq/conclave/test/faults/history"
 )
@@ -31,4 +32,20 @@ func (c *client) lastRead(ctx context.Context, r *history.Record) error {
 	err := c.ask(ctx, r)
 	c.read(r, err)
 	return err
+}
+
+// lastly asks again and again what has to be answered when faults are healed, until it
+// is, or the service says no, or patience is over. Each time has a bound of its own.
+func lastly(ctx context.Context, ask func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		err := ask()
+		if outcome, reason := judge(err); outcome == history.OK || outcome == history.Refused && !undecided[reason] {
+			return err
+		}
+		if !pause(ctx, 50*time.Millisecond) {
+			return err
+		}
+	}
 }

@@ -72,6 +72,23 @@ func judgeEtcd(err error) (history.Outcome, string) {
 	return history.Unknown, "OUTCOME_UNKNOWN"
 }
 
+// alarming reports whether an error is one that nobody may be told, whatever goes wrong
+// around the service: that it failed inside, that it has lost data, or that it does not
+// know a call. Of etcd's client, what the transport calls internal is not meant.
+func alarming(err error) bool {
+	if e, ok := errors.AsType[*conclave.Error](err); ok {
+		return e.Reason == "INTERNAL" || e.Reason == "UNIMPLEMENTED"
+	}
+	told, ok := status.FromError(err)
+	switch {
+	case err == nil || !ok:
+		return false
+	case told.Code() == codes.Internal:
+		return strings.HasPrefix(told.Message(), "conclave: ")
+	}
+	return told.Code() == codes.DataLoss || told.Code() == codes.Unimplemented
+}
+
 // notSent reports whether the SDK says that the context ended before anything was
 // sent that could have had an effect.
 func notSent(err error) bool {

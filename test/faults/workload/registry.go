@@ -45,7 +45,7 @@ func registry(l *Load) finish {
 	for _, c := range readers {
 		l.clients.Go(func() {
 			for c.next() {
-				rig.discover(l.life, c, rig.services[c.rand.IntN(len(rig.services))])
+				_ = rig.discover(l.life, c, rig.services[c.rand.IntN(len(rig.services))])
 			}
 		})
 	}
@@ -55,7 +55,9 @@ func registry(l *Load) finish {
 	return func(ctx context.Context) error {
 		for _, c := range readers {
 			for _, service := range rig.services {
-				rig.discover(ctx, c, service)
+				if err := lastly(ctx, func() error { return rig.discover(ctx, c, service) }); err != nil {
+					return fmt.Errorf("workload: the instances of %q cannot be read: %w", service, err)
+				}
 			}
 		}
 		return nil
@@ -69,8 +71,8 @@ type registryRig struct {
 }
 
 // discover reads who serves. The SDK does not tell the revision, so a node is asked
-// directly.
-func (g *registryRig) discover(life context.Context, c *client, service string) {
+// directly. The error says that there was no answer.
+func (g *registryRig) discover(life context.Context, c *client, service string) error {
 	at := c.choose(g.leases.singles)
 	r := c.begin(history.InstancesSeen)
 	r.Key, r.Node = service, at.url
@@ -82,7 +84,9 @@ func (g *registryRig) discover(life context.Context, c *client, service string) 
 		r.Values = append(r.Values, found.GetId())
 	}
 	slices.Sort(r.Values)
-	c.read(&r, toldBy(err))
+	err = toldBy(err)
+	c.read(&r, err)
+	return err
 }
 
 // discoverAll records what a watcher of a service is told, over all ends of its
