@@ -2,6 +2,7 @@ package lint
 
 import (
 	"go/ast"
+	"go/token"
 	"maps"
 	"regexp"
 	"slices"
@@ -66,7 +67,8 @@ func TestNames(t *testing.T) {
 }
 
 // TestNoSleepInTests: a test that sleeps is slow on a fast machine and wrong on a
-// slow one.
+// slow one. To receive from time.After and do nothing else is to sleep, but for tests
+// whose time is that of testing/synctest.
 func TestNoSleepInTests(t *testing.T) {
 	r := checkout(t)
 	for _, s := range r.source {
@@ -74,16 +76,47 @@ func TestNoSleepInTests(t *testing.T) {
 			continue
 		}
 		imports := s.imports()
+		_, simulated := imports["synctest"]
+		awaited := make(map[ast.Stmt]bool) // by a select, beside something else
 		for n := range ast.Preorder(s.ast) {
-			selector, ok := n.(*ast.SelectorExpr)
-			if !ok || selector.Sel.Name != "Sleep" {
+			var selector *ast.SelectorExpr
+			switch n := n.(type) {
+			case *ast.CommClause:
+				awaited[n.Comm] = true
+			case *ast.ExprStmt:
+				if !simulated && !awaited[n] {
+					selector = receivedFrom(n.X, "After")
+				}
+			case *ast.SelectorExpr:
+				if n.Sel.Name == "Sleep" {
+					selector = n
+				}
+			}
+			if selector == nil {
 				continue
 			}
 			if name, ok := selector.X.(*ast.Ident); ok && imports[name.Name] == "time" {
-				t.Errorf("%s: time.Sleep in a test; wait for the event itself (a channel, a watch), or use testing/synctest", r.at(n))
+				t.Errorf("%s: a sleep in a test; wait for the event itself (a channel, a watch), or use testing/synctest", r.at(n))
 			}
 		}
 	}
+}
+
+// receivedFrom is the function of that name, in some package, from whose channel an
+// expression receives, or nil.
+func receivedFrom(x ast.Expr, name string) *ast.SelectorExpr {
+	received, ok := x.(*ast.UnaryExpr)
+	if !ok || received.Op != token.ARROW {
+		return nil
+	}
+	call, ok := received.X.(*ast.CallExpr)
+	if !ok {
+		return nil
+	}
+	if made, ok := call.Fun.(*ast.SelectorExpr); ok && made.Sel.Name == name {
+		return made
+	}
+	return nil
 }
 
 // TestExits: only a program may end the process. The switch of test/faults/rig/link is

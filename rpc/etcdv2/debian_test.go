@@ -118,15 +118,16 @@ func (d debian) start(t *testing.T) string {
 			t.Logf("etcd: %s", log.String())
 		}
 	})
-	for deadline := time.Now().Add(patience); ; {
-		if healthy(client) {
-			return client
-		}
-		if time.Now().After(deadline) {
+	look, deadline := time.NewTicker(20*time.Millisecond), time.After(patience)
+	defer look.Stop()
+	for !healthy(client) {
+		select {
+		case <-look.C:
+		case <-deadline:
 			t.Fatal("etcd does not answer")
 		}
-		<-time.After(20 * time.Millisecond)
 	}
+	return client
 }
 
 func healthy(at string) bool {

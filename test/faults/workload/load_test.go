@@ -68,13 +68,26 @@ func record(t *testing.T, cfg Config, disturb func(l *Load)) []history.Record {
 	return records
 }
 
-// after lets a load run for a while.
-func after(d time.Duration) { <-time.After(d) }
+// grow lets a load run until so many more records were added.
+func grow(t *testing.T, l *Load, more int64) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	for goal := l.history.Count() + more; l.history.Count() < goal; {
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			t.Fatalf("%d records are missing of %d", goal-l.history.Count(), more)
+		}
+	}
+}
 
 func TestLoad(t *testing.T) {
 	node := serve(t)
 	records := record(t, Config{Endpoints: node.Endpoints(), EtcdEndpoints: node.EtcdEndpoints(), Seed: 1},
-		func(*Load) { after(4 * time.Second) })
+		func(l *Load) { grow(t, l, 30_000) })
 	validate(t, records)
 	survey(t, records)
 	unknown := 0
@@ -107,7 +120,7 @@ func TestDialAndOnly(t *testing.T) {
 		return (&net.Dialer{}).DialContext(ctx, network, addr)
 	}
 	records := record(t, Config{Endpoints: node.Endpoints(), EtcdEndpoints: node.EtcdEndpoints(),
-		Only: []history.Workload{history.Counters}, Dial: dial}, func(*Load) { after(time.Second) })
+		Only: []history.Workload{history.Counters}, Dial: dial}, func(l *Load) { grow(t, l, 250) })
 	validate(t, records)
 	for i := range dialed {
 		if dialed[i].Load() == 0 {
@@ -158,9 +171,9 @@ func TestLoadOverFaults(t *testing.T) {
 	node := start()
 	lead(node)
 	records := record(t, Config{Endpoints: []string{native.url()}, EtcdEndpoints: []string{etcd.url()}, Seed: 2},
-		func(*Load) {
+		func(l *Load) {
 			for range 8 {
-				after(250 * time.Millisecond)
+				grow(t, l, 500)
 				native.cut()
 				etcd.cut()
 			}
@@ -169,7 +182,7 @@ func TestLoadOverFaults(t *testing.T) {
 			}
 			node = start()
 			lead(node)
-			after(2 * time.Second)
+			grow(t, l, 4000)
 		})
 	if err := node.Stop(); err != nil {
 		t.Error(err)

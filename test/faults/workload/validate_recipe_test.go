@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/conclavehq/conclave/test/faults/history"
 )
@@ -78,7 +77,7 @@ func TestRecipes(t *testing.T) {
 		only = append(only, w)
 	}
 	records := record(t, Config{Endpoints: node.Endpoints(), EtcdEndpoints: node.EtcdEndpoints(), Seed: 3, Only: only},
-		func(*Load) { after(4 * time.Second) })
+		func(l *Load) { grow(t, l, 8000) })
 	validate(t, records)
 	survey(t, records)
 	appears := func(w history.Workload, fits func(r history.Record) bool) bool {
