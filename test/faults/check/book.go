@@ -1,6 +1,7 @@
 package check
 
 import (
+	"slices"
 	"time"
 
 	"github.com/conclavehq/conclave/test/faults/history"
@@ -24,7 +25,7 @@ type space struct {
 	unsure   []int // of these, those with the outcome Unknown
 	refused  []int
 	truth    []*watcher // the log, each time that it was opened; none: nobody kept it
-	dropped  bool       // or perhaps
+	drops    []int      // that were acknowledged, or may have happened
 	compacts []int      // requests
 	log      *chronicle // of truth, see book.chronicle
 	takesKVs bool       // only keys take revisions here: the log has no gaps
@@ -58,8 +59,9 @@ func open(records []history.Record, opt Options) *book {
 		switch r.Kind {
 		case history.Created:
 		case history.Dropped:
-			s := at(r.Key)
-			s.dropped = s.dropped || r.Outcome != history.Refused
+			if s := at(r.Key); r.Outcome != history.Refused {
+				s.drops = append(s.drops, i)
+			}
 		case history.FaultBegun, history.FaultEnded, history.ReplicaHash, history.LeaderGone, history.Healthy, history.Complaint:
 		default:
 			s := at(r.Namespace)
@@ -90,6 +92,25 @@ func (s *space) add(i int, r *history.Record) {
 	default:
 		s.takesKVs = false
 	}
+}
+
+// endedByDrop tells whether the log of a namespace ended because that was dropped:
+// then nobody can ask for what came after the end of the log.
+func (b *book) endedByDrop(s *space) bool {
+	if len(s.truth) == 0 {
+		return false
+	}
+	last := s.truth[len(s.truth)-1].records
+	if len(last) == 0 {
+		return false
+	}
+	end := &b.records[last[len(last)-1]]
+	return end.Kind == history.WatchEnded && end.Reason == NamespaceNotFound && b.mayBeDropped(s, end.Return)
+}
+
+// mayBeDropped tells whether somebody had asked for the end of a namespace by then.
+func (b *book) mayBeDropped(s *space, moment time.Duration) bool {
+	return slices.ContainsFunc(s.drops, func(d int) bool { return b.records[d].Call <= moment })
 }
 
 func leased(r *history.Record) bool {

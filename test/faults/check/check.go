@@ -95,6 +95,7 @@ var checkers = []checker{
 	{"registry", checkRegistry},
 	{"namespaces", checkNamespaces},
 	{"compactions", checkCompactions},
+	{"refusals", checkRefusals},
 	{"hashes", checkHashes},
 	{"complaint", checkComplaints},
 }

@@ -3,6 +3,7 @@ package check
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/conclavehq/conclave/test/faults/history"
 )
@@ -17,6 +18,10 @@ type chronicle struct {
 	// events, where those of an entry begin at first. -1: there was none.
 	first  []int
 	before [][2]int
+
+	// The latest call of an acknowledged write up to each entry. nil: see
+	// book.calledAfter.
+	called []time.Duration
 }
 
 // entry is what one revision did to the keys.
@@ -95,4 +100,28 @@ func (c *chronicle) at(revision int64) int {
 		return i
 	}
 	return -1
+}
+
+// calledAfter is the index of the first entry of a log that is surely of later than a
+// moment: its write, which was acknowledged, was called after that. -1: none.
+func (b *book) calledAfter(s *space, moment time.Duration) int {
+	log := b.chronicle(s)
+	if log.called == nil {
+		log.called = make([]time.Duration, len(log.entries))
+		for _, i := range s.txns {
+			if r := &b.records[i]; r.At == 0 && wrote(r) {
+				if e := log.at(r.Revision); e >= 0 {
+					log.called[e] = r.Call
+				}
+			}
+		}
+		for e := 1; e < len(log.called); e++ {
+			log.called[e] = max(log.called[e], log.called[e-1])
+		}
+	}
+	e, _ := slices.BinarySearch(log.called, moment+1)
+	if e == len(log.called) {
+		return -1
+	}
+	return e
 }

@@ -12,7 +12,8 @@ import (
 // somebody had asked for a compaction above its revision, at a revision that was
 // asked for, and is not answered once that was acknowledged; that one is refused as
 // future only if nobody knew its revision before, and not answered unless it was
-// there; and the same of requests to compact. What is answered is right by linear.
+// there; and the same of requests to compact: one that was answered is not above all
+// that anybody ever knew. What is answered is right by linear.
 // A local read may be behind: that it is answered, or does not know the revision
 // yet, is not judged.
 func checkCompactions(b *book, t *tally) {
@@ -33,6 +34,7 @@ func checkCompactions(b *book, t *tally) {
 type compactor struct {
 	*book
 	*tally
+	reach    int64 // the greatest revision that anybody was told
 	requests []int // to compact, with any outcome
 	past     []int // reads of a revision, answered or refused
 
@@ -45,6 +47,9 @@ type compactor struct {
 
 func (c *compactor) collect(s *space) {
 	c.requests = s.compacts
+	if log := c.book.chronicle(s); log != nil {
+		c.reach = log.reach
+	}
 	for _, i := range s.compacts {
 		switch c.book.records[i].Outcome {
 		case history.OK:
@@ -60,6 +65,7 @@ func (c *compactor) collect(s *space) {
 			if r.At > 0 {
 				c.past = append(c.past, i)
 			} else if r.Outcome == history.OK && r.Revision > 0 {
+				c.reach = max(c.reach, r.Revision)
 				c.known = append(c.known, stamp{at: r.Return, revision: r.Revision, record: i})
 			}
 		}
@@ -92,17 +98,19 @@ func (c *compactor) before(above int64, r *history.Record, told int64) bool {
 
 func (c *compactor) read(i int) {
 	r := &c.book.records[i]
-	c.checked(i)
 	switch {
 	case r.Outcome == history.Refused && r.Reason == Compacted:
+		c.checked(i)
 		if r.Revision > 0 && r.Revision <= r.At || !c.before(r.At, r, r.Revision) {
 			c.violation([]int{i}, "a read of %d was refused as compacted up to %d, which nobody had asked for", r.At, r.Revision)
 		}
 	case r.Outcome == history.Refused && r.Reason == Future:
 		if !r.Serializable {
+			c.checked(i)
 			c.refuse = append(c.refuse, stamp{at: r.Call, revision: r.At, record: i, above: true})
 		}
 	case r.Outcome == history.OK:
+		c.checked(i)
 		if r.Revision > 0 && r.Revision < r.At {
 			c.violation([]int{i}, "a read of %d was answered at %d, before it", r.At, r.Revision)
 		}
@@ -121,20 +129,24 @@ func (c *compactor) compacted(r *history.Record) int {
 	return c.highest[n-1]
 }
 
-// request judges the refusal of a compaction: what is compacted already is named
-// so, also when it is the same revision.
+// request judges a compaction: one that was done was not above everything, and what
+// is compacted already is named so, also when it is the same revision.
 func (c *compactor) request(i int) {
 	r := &c.book.records[i]
-	c.checked(i)
-	if r.Outcome != history.Refused {
-		return
-	}
-	switch r.Reason {
-	case Compacted:
+	switch {
+	case r.Outcome == history.OK:
+		c.checked(i)
+		if r.Revision > c.reach {
+			c.violation([]int{i}, "%d was compacted, and nobody was ever told more than %d", r.Revision, c.reach)
+		}
+	case r.Outcome == history.Unknown:
+	case r.Reason == Compacted:
+		c.checked(i)
 		if !c.before(r.Revision-1, r, 0) {
 			c.violation([]int{i}, "a compaction at %d was refused as compacted, which nobody had asked for", r.Revision)
 		}
-	case Future:
+	case r.Reason == Future:
+		c.checked(i)
 		c.refuse = append(c.refuse, stamp{at: r.Call, revision: r.Revision, record: i, above: true})
 	}
 }

@@ -17,7 +17,7 @@ func checkCounters(b *book, t *tally) {
 	all := make(map[name]*counter)
 	for i := range b.records {
 		r := &b.records[i]
-		if r.Kind != history.Incremented && r.Kind != history.CounterRead || r.Outcome == history.Refused {
+		if r.Kind != history.Incremented && (r.Kind != history.CounterRead || r.Outcome != history.OK) || r.Outcome == history.Refused {
 			continue
 		}
 		n := name{history.Incremented, r.Namespace, r.Key}
@@ -41,8 +41,8 @@ type counter struct {
 }
 
 func (c *counter) add(t *tally, i int, r *history.Record) {
-	t.checked(i)
 	if r.Kind == history.CounterRead {
+		t.checked(i)
 		c.reads = append(c.reads, i)
 		return
 	}
@@ -50,6 +50,7 @@ func (c *counter) add(t *tally, i int, r *history.Record) {
 	if r.Outcome != history.OK {
 		return
 	}
+	t.checked(i)
 	c.returned = append(c.returned, r.Return)
 	if r.Version == 0 {
 		return

@@ -34,7 +34,9 @@ func checkCycles(b *book, t *tally) {
 			spaces[r.Namespace] = w
 			order = append(order, w)
 		}
-		t.checked(i)
+		if r.Outcome == history.OK {
+			t.checked(i)
+		}
 		w.add(i, r)
 	}
 	for _, w := range order {

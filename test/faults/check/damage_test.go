@@ -106,7 +106,7 @@ func copied(records []history.Record) []history.Record {
 }
 
 func TestDamage(t *testing.T) {
-	damages := slices.Concat(linearDamages, watchDamages, recipeDamages, cycleDamages)
+	damages := slices.Concat(linearDamages, watchDamages, recipeDamages, cycleDamages, refusalDamages, excusedDamages)
 	t.Logf("%d damages", len(damages))
 	whole := sound(3)
 	for _, d := range damages {
@@ -317,7 +317,7 @@ var watchDamages = []damage{
 	{"something after the end", "watch", func(h *hurt) {
 		i, r := h.seen(func(_, _ *history.Record) bool { return true })
 		end := *r
-		end.Kind, end.Events, end.Reason = history.WatchEnded, nil, "closed"
+		end.Kind, end.Events, end.Reason = history.WatchEnded, nil, "CANCELED"
 		h.insert(i, end)
 	}},
 	{"a gap in the log where only keys take revisions", "watch", func(h *hurt) {

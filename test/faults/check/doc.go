@@ -18,7 +18,9 @@
 //	registry   instances are seen while they live, and not for long after
 //	namespaces nothing of a dropped namespace is seen in its successor
 //	compactions what is refused and what is answered of the past
+//	refusals   reasons are those that a call can be refused with
 //	hashes     replicas are equal at equal indexes
+//	complaint  what the harness itself saw and must not be
 //
 // # Three verdicts
 //

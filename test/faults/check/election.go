@@ -53,12 +53,15 @@ type leader struct {
 }
 
 func (e *election) add(b *book, t *tally, i int, r *history.Record) {
+	if r.Outcome != history.OK {
+		if r.Outcome == history.Unknown && r.Kind != history.Resigned {
+			e.unsure = append(e.unsure, i)
+		}
+		return
+	}
 	t.checked(i)
 	term := e.terms[r.Token]
 	switch {
-	case r.Outcome == history.Refused:
-	case r.Outcome == history.Unknown:
-		e.unsure = append(e.unsure, i)
 	case r.Kind == history.LeaderSeen:
 		e.seen = append(e.seen, i)
 	case r.Kind == history.Elected && term != nil && term.elected >= 0:
@@ -127,12 +130,10 @@ func (e *election) current(b *book, t *tally, i int, r *history.Record) {
 	if r.Revision > 0 && r.Revision < r.Token {
 		t.violation([]int{i}, "the term %d was told at %d, before it was won", r.Token, r.Revision)
 	}
-	for _, u := range e.unsure {
-		if b.records[u].Value == r.Value {
-			return
-		}
-	}
 	term := e.terms[r.Token]
+	if e.mayLead(b, r, term) {
+		return
+	}
 	if term == nil {
 		t.violation([]int{i}, "%q leads in the term %d, which nobody asked for", r.Value, r.Token)
 		return
@@ -146,6 +147,23 @@ func (e *election) current(b *book, t *tally, i int, r *history.Record) {
 	if b.records[want].Value != r.Value {
 		t.violation([]int{i, want}, "%q was told to lead in the term %d at %d, but it is %q", r.Value, r.Token, r.Revision, b.records[want].Value)
 	}
+}
+
+// mayLead tells whether a campaign or a proclamation of unknown outcome, called
+// before the answer, explains who leads in a term. A proclamation names the term that
+// it is for. Who won is known of a term that somebody was told to have won, but for
+// etcd's elections, where a candidate that stands again takes its place up again.
+func (e *election) mayLead(b *book, seen *history.Record, term *leader) bool {
+	return slices.ContainsFunc(e.unsure, func(i int) bool {
+		u := &b.records[i]
+		switch {
+		case u.Value != seen.Value || u.Call > seen.Return:
+			return false
+		case u.Kind == history.Proclaimed:
+			return u.Token == seen.Token
+		}
+		return term == nil || u.Via == history.Etcd
+	})
 }
 
 // nobody looks for answers that nobody leads while somebody did.

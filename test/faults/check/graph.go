@@ -29,59 +29,78 @@ func (g *graph) add(from, to int, kind uint8) {
 // components are the sets of nodes that reach each other, of two nodes or more, by
 // Tarjan's algorithm with a stack of its own: paths are as long as the history.
 func (g *graph) components() [][]int {
-	const unseen = -1
-	index, low := make([]int, len(g.next)), make([]int, len(g.next))
-	for i := range index {
-		index[i] = unseen
+	s := &search{graph: g, index: make([]int, len(g.next)), low: make([]int, len(g.next)),
+		at: make([]int, len(g.next)), on: make([]bool, len(g.next))}
+	for i := range s.index {
+		s.index[i] = unseen
 	}
-	on := make([]bool, len(g.next))
-	var path, stack []int
-	at := make([]int, len(g.next)) // the next arc to follow
-	var found [][]int
-	var count int
 	for root := range g.next {
-		if index[root] != unseen {
+		if s.index[root] == unseen {
+			s.from(root)
+		}
+	}
+	return s.found
+}
+
+// unseen is the index of a node that was not met yet.
+const unseen = -1
+
+// search is one of components.
+type search struct {
+	*graph
+	index, low []int // of a node: when it was met, and the first that it reaches
+	at         []int // the next arc of a node to follow
+	on         []bool
+	path       []int
+	stack      []int // those that are in no component yet; on tells which
+	count      int
+	found      [][]int
+}
+
+// from meets all nodes that can be reached from one.
+func (s *search) from(root int) {
+	s.path = append(s.path, root)
+	for len(s.path) > 0 {
+		n := s.path[len(s.path)-1]
+		if s.index[n] == unseen {
+			s.index[n], s.low[n] = s.count, s.count
+			s.count++
+			s.stack, s.on[n] = append(s.stack, n), true
+		}
+		if s.at[n] < len(s.next[n]) {
+			to := int(s.next[n][s.at[n]].to)
+			s.at[n]++
+			if s.index[to] == unseen {
+				s.path = append(s.path, to)
+			} else if s.on[to] {
+				s.low[n] = min(s.low[n], s.index[to])
+			}
 			continue
 		}
-		path = append(path, root)
-		for len(path) > 0 {
-			n := path[len(path)-1]
-			if index[n] == unseen {
-				index[n], low[n] = count, count
-				count++
-				stack, on[n] = append(stack, n), true
-			}
-			if at[n] < len(g.next[n]) {
-				to := int(g.next[n][at[n]].to)
-				at[n]++
-				if index[to] == unseen {
-					path = append(path, to)
-				} else if on[to] {
-					low[n] = min(low[n], index[to])
-				}
-				continue
-			}
-			path = path[:len(path)-1]
-			if len(path) > 0 {
-				up := path[len(path)-1]
-				low[up] = min(low[up], low[n])
-			}
-			if low[n] == index[n] {
-				from := len(stack) - 1
-				for stack[from] != n {
-					from--
-				}
-				if len(stack)-from > 1 {
-					found = append(found, slices.Clone(stack[from:]))
-				}
-				for _, member := range stack[from:] {
-					on[member] = false
-				}
-				stack = stack[:from]
-			}
+		s.path = s.path[:len(s.path)-1]
+		if len(s.path) > 0 {
+			up := s.path[len(s.path)-1]
+			s.low[up] = min(s.low[up], s.low[n])
+		}
+		if s.low[n] == s.index[n] {
+			s.close(n)
 		}
 	}
-	return found
+}
+
+// close takes the component that was entered by a node off the stack.
+func (s *search) close(n int) {
+	from := len(s.stack) - 1
+	for s.stack[from] != n {
+		from--
+	}
+	if len(s.stack)-from > 1 {
+		s.found = append(s.found, slices.Clone(s.stack[from:]))
+	}
+	for _, member := range s.stack[from:] {
+		s.on[member] = false
+	}
+	s.stack = s.stack[:from]
 }
 
 // classify finds the cycle with the worst name in a component, and names it.

@@ -24,9 +24,10 @@ import (
 //
 // It does not prove that the log is what every replica has (see hashes) or what
 // every watcher was told (see watch), and trusts the service's revisions: the
-// second opinion without them is registers. Of a namespace that was dropped, what
-// came after the end of its log is noted: nobody can ask for it any more. A delete whose outcome is unknown bears
-// no mark, so which of several equal ones happened is guessed.
+// second opinion without them is registers. Where a log ended because its namespace
+// was dropped, what came after its end is noted: nobody can ask for it any more. A
+// delete whose outcome is unknown bears no mark, so which of several equal ones
+// happened is guessed.
 func checkLinear(b *book, t *tally) {
 	for _, s := range b.spaces {
 		switch {
@@ -38,7 +39,7 @@ func checkLinear(b *book, t *tally) {
 			}
 			continue
 		}
-		l := &linear{book: b, tally: t, space: s, log: b.chronicle(s)}
+		l := &linear{book: b, tally: t, space: s, log: b.chronicle(s), over: b.endedByDrop(s)}
 		l.claim()
 		l.attribute()
 		l.replay()
@@ -51,7 +52,7 @@ func checkLinear(b *book, t *tally) {
 
 // beyond is what the log does not reach.
 func (l *linear) beyond(i int, revision int64) {
-	if l.space.dropped {
+	if l.over {
 		l.unlogged++
 		return
 	}
@@ -63,7 +64,8 @@ type linear struct {
 	*tally
 	space    *space
 	log      *chronicle
-	unlogged int          // operations of a dropped namespace after the end of its log
+	over     bool         // the log ended because the namespace was dropped
+	unlogged int          // operations after the end of such a log
 	spent    map[int]bool // unsure deletes that were taken as the cause of an entry
 }
 

@@ -11,44 +11,66 @@ import (
 // also right is for linear to say. Whether dropped data leave the disk is not
 // looked at.
 func checkNamespaces(b *book, t *tally) {
-	created, dropped := make(map[string]int), make(map[string]int)
-	perhaps := make(map[string]int) // the first that may have dropped it
+	l := b.lives()
 	for i := range b.records {
 		r := &b.records[i]
 		switch {
 		case r.Kind == history.Created && r.Outcome == history.OK:
 			t.checked(i)
-			if other, ok := created[r.Key]; ok {
-				t.violation([]int{i, other}, "%q was created twice", r.Key)
+			if first := l.created[r.Key]; first != i {
+				t.violation([]int{i, first}, "%q was created twice", r.Key)
 			}
-			created[r.Key] = i
-		case r.Kind == history.Dropped && r.Outcome != history.Refused:
+		case r.Kind == history.Dropped && r.Outcome == history.OK:
 			t.checked(i)
-			if first, ok := perhaps[r.Key]; !ok || b.records[first].Call > r.Call {
-				perhaps[r.Key] = i
+		case r.Kind == history.NamespaceGone:
+			t.checked(i)
+			if c, there := l.there(r.Namespace, r); there {
+				t.violation([]int{i, c}, "%q was said to be gone before anybody dropped it", r.Namespace)
 			}
-			if r.Outcome == history.OK {
-				dropped[r.Key] = i
-			}
-		}
-	}
-	for i := range b.records {
-		r := &b.records[i]
-		if r.Kind != history.NamespaceGone {
-			continue
-		}
-		t.checked(i)
-		c, there := created[r.Namespace]
-		d, may := perhaps[r.Namespace]
-		if there && b.records[c].Return < r.Call && (!may || b.records[d].Call > r.Return) {
-			t.violation([]int{i, c}, "%q was said to be gone before anybody dropped it", r.Namespace)
 		}
 	}
 	for _, s := range b.spaces {
-		if _, ok := created[s.name]; ok || s.dropped {
-			b.inside(t, s, dropped)
+		if _, ok := l.created[s.name]; ok || len(s.drops) > 0 {
+			b.inside(t, s, l.dropped)
 		}
 	}
+}
+
+// lives are the times of the namespaces that were created in the run.
+type lives struct {
+	*book
+	created map[string]int // the first that was acknowledged
+	dropped map[string]int // acknowledged
+	perhaps map[string]int // the first that may have dropped it
+}
+
+func (b *book) lives() *lives {
+	l := &lives{book: b, created: make(map[string]int), dropped: make(map[string]int), perhaps: make(map[string]int)}
+	for i := range b.records {
+		r := &b.records[i]
+		switch {
+		case r.Kind == history.Created && r.Outcome == history.OK:
+			if _, ok := l.created[r.Key]; !ok {
+				l.created[r.Key] = i
+			}
+		case r.Kind == history.Dropped && r.Outcome != history.Refused:
+			if first, ok := l.perhaps[r.Key]; !ok || b.records[first].Call > r.Call {
+				l.perhaps[r.Key] = i
+			}
+			if r.Outcome == history.OK {
+				l.dropped[r.Key] = i
+			}
+		}
+	}
+	return l
+}
+
+// there tells whether a namespace was surely there while a call was made, and which
+// record created it.
+func (l *lives) there(space string, r *history.Record) (created int, there bool) {
+	created, known := l.created[space]
+	end, may := l.perhaps[space]
+	return created, known && l.records[created].Return < r.Call && (!may || l.records[end].Call > r.Return)
 }
 
 // inside judges what was answered in a namespace that was created in the run.

@@ -32,7 +32,9 @@ func checkQueues(b *book, t *tally) {
 		default:
 			continue
 		}
-		t.checked(i)
+		if r.Outcome == history.OK {
+			t.checked(i)
+		}
 		if r.Job == 0 {
 			continue // of a call that was refused or stayed unknown
 		}

@@ -2,7 +2,6 @@ package check
 
 import (
 	"slices"
-	"time"
 
 	"github.com/conclavehq/conclave/test/faults/history"
 )
@@ -36,7 +35,9 @@ func checkRegistry(b *book, t *tally) {
 		default:
 			continue
 		}
-		t.checked(i)
+		if r.Outcome == history.OK {
+			t.checked(i)
+		}
 		n := name{history.Registered, r.Namespace, r.Key}
 		if services[n] == nil {
 			services[n] = &service{instances: make(map[string]*instance), at: make(map[int64]int)}
@@ -130,63 +131,4 @@ func (s *service) question(b *book, t *tally, i int, leases map[leaseName][]int,
 			t.violation([]int{i, gone}, "%q is gone from %q, and still seen", v, r.Key)
 		}
 	}
-}
-
-// bounds tells which registration holds surely when a question is asked (-1: none)
-// and until when, and which record shows that it is surely gone (-1: none).
-func (in *instance) bounds(b *book, r *history.Record, leases map[leaseName][]int, quiet *silences) (from int, until time.Duration, gone int) {
-	from, gone = -1, -1
-	newest := -1 // the last registration that may have happened before the answer
-	for _, i := range in.registered {
-		if reg := &b.records[i]; reg.Call <= r.Return && (newest < 0 || reg.Call > b.records[newest].Call) {
-			newest = i
-		}
-	}
-	if newest < 0 {
-		return -1, 0, -1
-	}
-	reg := &b.records[newest]
-	first := -1 // the first deregistration that may have ended it
-	for _, i := range in.deregistered {
-		d := &b.records[i]
-		if d.Return < reg.Call {
-			continue
-		}
-		if first < 0 || d.Call < b.records[first].Call {
-			first = i
-		}
-		if d.Outcome == history.OK && d.Return < r.Call && d.Call > reg.Return && reg.Outcome == history.OK {
-			gone = i
-		}
-	}
-	certain := reg.Outcome == history.OK && reg.Return < r.Call
-	renewals := leases[leaseName{reg.Namespace, reg.Lease}]
-	if len(renewals) == 0 {
-		if certain && first >= 0 && b.records[first].Outcome == history.OK {
-			return newest, b.records[first].Call, gone
-		}
-		return -1, 0, gone
-	}
-	var least, most time.Duration
-	for _, i := range renewals {
-		switch n := &b.records[i]; {
-		case n.Outcome == history.Unknown:
-			most = b.last // perhaps renewed at any time
-		case n.Return < r.Call:
-			least = max(least, n.Call+n.TTL)
-			most = max(most, n.Return+n.TTL+quiet.between(n.Return, r.Call))
-		case n.Call < r.Return:
-			most = b.last
-		}
-	}
-	if certain && first >= 0 {
-		least = min(least, b.records[first].Call)
-	}
-	if r.Call > most+b.opt.Late {
-		gone = newest
-	}
-	if certain {
-		return newest, least, gone
-	}
-	return -1, 0, gone
 }

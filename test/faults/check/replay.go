@@ -120,7 +120,9 @@ func (a *attempt) operation(op *history.Op, told bool) {
 			a.same("deleted", int64(len(before)), op.Deleted)
 		}
 	}
-	if told && len(op.Found) > 0 { // the previous versions, when asked for
+	// The previous versions, where they were told. That somebody asked for them is
+	// not on record, so that they are missing is not seen here.
+	if told && len(op.Found) > 0 {
 		a.sameKVs(op, before)
 	}
 }

@@ -165,9 +165,12 @@ func (s *sim) watch(p *simSpace, w history.Record, count int) {
 		}
 	}
 	if !w.Truth {
-		record(s.now, history.Record{Kind: history.WatchEnded, Reason: "closed"})
+		record(s.now, history.Record{Kind: history.WatchEnded, Reason: "CANCELED"})
 	} else {
 		record(s.now, history.Record{Kind: history.WatchProgress, Revision: p.revision})
+	}
+	if !w.Truth && w.From > 1 && s.rand.IntN(3) == 0 { // it began at once, and was open before all that it was told
+		w.From, w.Revision = 0, w.From-1
 	}
 	s.add(w)
 	s.records = append(s.records, told...)

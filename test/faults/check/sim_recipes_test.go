@@ -234,7 +234,7 @@ func (s *sim) queueOf(space string) {
 						return
 					}
 				}
-				r.Outcome, r.Reason = history.Refused, "EMPTY"
+				r.Outcome, r.Reason = history.Refused, "NO_QUORUM" // there is no record of that nothing is there
 			}, func(r history.Record) {
 				if r.Outcome == history.Refused {
 					again()

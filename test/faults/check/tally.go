@@ -16,12 +16,13 @@ const most = 100
 type tally struct {
 	checker    string
 	records    []history.Record
+	counted    []uint64 // a bit for each record
 	byWorkload map[history.Workload]*Result
 	beyond     map[history.Workload]int
 }
 
 func newTally(name string, records []history.Record) *tally {
-	return &tally{checker: name, records: records,
+	return &tally{checker: name, records: records, counted: make([]uint64, (len(records)+63)/64),
 		byWorkload: make(map[history.Workload]*Result), beyond: make(map[history.Workload]int)}
 }
 
@@ -34,8 +35,14 @@ func (t *tally) of(w history.Workload) *Result {
 	return r
 }
 
-// checked counts a record about which the checker decided.
-func (t *tally) checked(record int) { t.of(t.records[record].Workload).Checked++ }
+// checked counts a record about which the checker decided, once.
+func (t *tally) checked(record int) {
+	word, bit := &t.counted[record/64], uint64(1)<<(record%64)
+	if *word&bit == 0 {
+		*word |= bit
+		t.of(t.records[record].Workload).Checked++
+	}
+}
 
 // violation reports a broken promise; it counts for the workload of the first of
 // the records that prove it.

@@ -1,12 +1,6 @@
 package check
 
-import (
-	"cmp"
-	"slices"
-	"time"
-
-	"github.com/conclavehq/conclave/test/faults/history"
-)
+import "github.com/conclavehq/conclave/test/faults/history"
 
 // checkTokens proves of mutexes and elections, each by namespace and name:
 //
@@ -15,8 +9,8 @@ import (
 //   - two never hold at a time: when a later token's holder knew of its grant, the
 //     earlier one had released it, or been told that it was lost, with a reason;
 //   - no write guarded by a token was taken when a newer one had been granted (by
-//     revision and by time) or after its release, and none refused as stale while
-//     its holder provably held;
+//     revision and by time), after its release, or with a token that nobody can
+//     have been given, and none refused as stale while its holder provably held;
 //   - the register outside, where it asks for the token, took none that was older
 //     than one that it had taken, and lost no update.
 //
@@ -40,10 +34,8 @@ func checkTokens(b *book, t *tally) {
 	o := &outside{tally: t, newest: make(map[string]int)}
 	for i := range b.records {
 		switch r := &b.records[i]; r.Kind {
-		case history.Acquired:
-			at(history.Acquired, r.Namespace, r.Key).granted(t, i, r)
-		case history.Elected:
-			at(history.Elected, r.Namespace, r.Key).granted(t, i, r)
+		case history.Acquired, history.Elected:
+			at(r.Kind, r.Namespace, r.Key).granted(t, i, r)
 		case history.Released, history.HoldLost:
 			at(history.Acquired, r.Namespace, r.Key).ended(t, i, r)
 		case history.Resigned, history.TermLost:
@@ -82,6 +74,7 @@ type hold struct {
 type grants struct {
 	holds  map[int64]*hold
 	list   []*hold
+	unsure []int // grants of unknown outcome
 	writes []int
 }
 
@@ -89,6 +82,9 @@ type grants struct {
 const tokenLimit = 1 << 53
 
 func (g *grants) granted(t *tally, i int, r *history.Record) {
+	if r.Outcome == history.Unknown {
+		g.unsure = append(g.unsure, i)
+	}
 	if r.Outcome != history.OK {
 		return
 	}
@@ -106,7 +102,9 @@ func (g *grants) granted(t *tally, i int, r *history.Record) {
 }
 
 func (g *grants) ended(t *tally, i int, r *history.Record) {
-	t.checked(i)
+	if r.Outcome == history.OK {
+		t.checked(i)
+	}
 	h := g.holds[r.Token]
 	if h == nil {
 		if r.Outcome == history.OK {
@@ -141,66 +139,4 @@ func (g *grants) grow(t *tally) {
 	follow(calls, known, func(c, newest stamp) {
 		t.violation([]int{c.record, newest.record}, "the token %d was given when %d had been", c.revision, newest.revision)
 	})
-}
-
-// exclude demands that holds do not overlap.
-func (g *grants) exclude(b *book, t *tally) {
-	slices.SortFunc(g.list, func(a, b *hold) int { return cmp.Compare(a.token, b.token) })
-	// A hold that lasts longest among the earlier ones is met by every later one.
-	var until time.Duration
-	var longest *hold
-	var late int
-	for _, h := range g.list {
-		since := b.records[h.granted].Return
-		switch {
-		case longest == nil || since >= until:
-		case until-since <= longest.allowance(b), longest.toldTooLate(b, since):
-			late++
-		default:
-			t.violation([]int{h.granted, longest.granted}, "the token %d was given while the holder of %d had neither released nor lost it",
-				h.token, longest.token)
-		}
-		if end := h.until(b); end > until {
-			until, longest = end, h
-		}
-	}
-	if late > 0 {
-		t.note(b.records[g.list[0].granted].Workload, "%q: %d holders learned after the next grant, within the allowance, that their hold was over",
-			b.records[g.list[0].granted].Key, late)
-	}
-}
-
-// allowance is how much later than it ended a holder may be told so. etcd's client
-// measures the TTL from the answer to its last renewal, so it may be off by one TTL
-// and does not promise otherwise; and its release is no proof that it held.
-func (h *hold) allowance(b *book) time.Duration {
-	r := &b.records[h.granted]
-	switch {
-	case r.Via == history.Etcd:
-		return max(r.TTL, b.opt.Polling)
-	case h.lost >= 0:
-		return b.opt.Polling
-	}
-	return 0
-}
-
-// toldTooLate tells whether a holder learned of its hold only when the next one had
-// it. etcd's client waits for its turn and does not look at its lease again when it
-// comes (etcd #11456), so a caller that was cut off meanwhile is told of a hold that
-// is over. Conclave's decides both in one commit, so for it this is a violation.
-func (h *hold) toldTooLate(b *book, next time.Duration) bool {
-	r := &b.records[h.granted]
-	return r.Via == history.Etcd && r.Return > next
-}
-
-// until is how long a holder held for all that it knew.
-func (h *hold) until(b *book) time.Duration {
-	end := b.last
-	if h.lost >= 0 {
-		end = min(end, b.records[h.lost].Call)
-	}
-	if h.released >= 0 {
-		end = min(end, b.records[h.released].Call)
-	}
-	return end
 }

@@ -45,12 +45,15 @@ func (g *grants) guard(b *book, t *tally, happened map[int]int64) {
 		case r.Outcome == history.OK && len(r.If) == 0 || r.Outcome == history.OK && r.Succeeded:
 			t.checked(i)
 			g.taken(b, t, i, r.Revision)
+			if h == nil && !g.mayBeGiven(b, r) {
+				t.violation([]int{i}, "a write guarded by the token %d was taken, which nobody can have been given", r.Token)
+			}
 			if h != nil && h.released >= 0 && b.records[h.released].Outcome == history.OK && b.records[h.released].Return < r.Call {
 				t.violation([]int{i, h.released}, "a write guarded by the token %d was taken after its release", r.Token)
 			}
 		case r.Outcome == history.Unknown:
-			t.checked(i)
 			if at := happened[i]; at > 0 {
+				t.checked(i)
 				g.taken(b, t, i, at)
 			}
 		case r.Outcome == history.Refused && r.Reason == GuardFailed:
@@ -61,6 +64,18 @@ func (g *grants) guard(b *book, t *tally, happened map[int]int64) {
 			}
 		}
 	}
+}
+
+// mayBeGiven tells whether the token of a write can be that of a grant of unknown
+// outcome: one that was asked for before the write was answered, and when no token
+// that is as high was known.
+func (g *grants) mayBeGiven(b *book, write *history.Record) bool {
+	return slices.ContainsFunc(g.unsure, func(u int) bool {
+		asked := b.records[u].Call
+		return asked <= write.Return && !slices.ContainsFunc(g.list, func(h *hold) bool {
+			return h.token >= write.Token && b.records[h.granted].Return < asked
+		})
+	})
 }
 
 // taken judges a guarded write that happened at a revision: tokens are revisions of
@@ -88,7 +103,6 @@ type outside struct {
 }
 
 func (o *outside) write(i int, r *history.Record) {
-	o.checked(i)
 	if !r.Fenced {
 		o.control++
 		if r.Lost {
@@ -101,6 +115,7 @@ func (o *outside) write(i int, r *history.Record) {
 		o.refused++
 		return
 	}
+	o.checked(i)
 	if r.Lost {
 		o.violation([]int{i}, "the register asked for the token, and yet lost an update to %d", r.Token)
 	}
