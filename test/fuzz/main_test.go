@@ -38,6 +38,8 @@ func TestJudge(t *testing.T) {
 		{"no figures", "testing: warning: no fuzz tests to fuzz\nPASS\nok  \tx\t0.1s\n", nil, false, false},
 		{"no executions", fmt.Sprintf(figures, "0"), nil, false, false},
 		{"broken", fmt.Sprintf(figures, "9") + "--- FAIL: FuzzA (1.00s)\n", failed, true, true},
+		{"its time was over", fmt.Sprintf(figures, "9") + "--- FAIL: FuzzA (5.01s)\n    context deadline exceeded\nFAIL\nexit status 1\n", failed, true, false},
+		{"an input takes too long", fmt.Sprintf(figures, "9") + "--- FAIL: FuzzA (5.01s)\n    a_test.go:7: context deadline exceeded\nFAIL\n", failed, true, true},
 		{"it does not build", "FAIL\tx [build failed]\n", failed, false, false},
 	} {
 		at := &target{dir: "x", name: "FuzzA"}
