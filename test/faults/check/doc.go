@@ -19,6 +19,7 @@
 //	namespaces nothing of a dropped namespace is seen in its successor
 //	compactions what is refused and what is answered of the past
 //	hashes     replicas are equal at equal indexes
+//	complaint  what the harness itself saw and must not be
 //
 // # Three verdicts
 //
