@@ -2,6 +2,7 @@
 package report
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/conclavehq/conclave/test/faults/check"
 	"github.com/conclavehq/conclave/test/faults/history"
+	"github.com/conclavehq/conclave/test/faults/rig"
 	"github.com/conclavehq/conclave/test/faults/spec"
 )
 
@@ -28,6 +30,8 @@ type Result struct {
 	Verdict Verdict       `yaml:"verdict"`
 	// Failures are what kept the run from being done as its spec says; none if nothing.
 	Failures []string `yaml:"failures,omitempty"`
+	// ByNodes says that the nodes caused the failure, not the harness: see rig.Unwell.
+	ByNodes bool `yaml:"by_nodes,omitempty"`
 	// Idle says what the spec asked for and the run did not do, so that nothing is
 	// proved of it.
 	Idle []string `yaml:"idle,omitempty"`
@@ -119,6 +123,9 @@ func (r *Result) Judge(found check.Report, acknowledged map[history.Workload]int
 	}
 	r.fill(found, acknowledged)
 	r.times(found.Outage)
+	// A failure that was read from a file is only a sentence; then what was known stays.
+	var unwell rig.Unwell
+	r.ByNodes = failed != nil && (r.ByNodes || errors.As(failed, &unwell))
 	if failed != nil {
 		r.Failures = append(r.Failures, failed.Error())
 		if r.Verdict == Passed || r.Verdict == Inconclusive {
@@ -208,6 +215,12 @@ func (r *Result) times(outage check.Outages) {
 			r.Recovery = one // of several faults that took turns, the slowest
 		}
 	}
+}
+
+// Wrong tells whether the product did something wrong: a checker found a violation, or
+// the nodes kept the run from its end. What the harness could not do is neither.
+func (r *Result) Wrong() bool {
+	return r.Verdict == Violated || r.Verdict == Broken && r.ByNodes
 }
 
 // Operations are those of all cells.

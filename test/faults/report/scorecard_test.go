@@ -71,23 +71,6 @@ func TestScorecard(t *testing.T) {
 	}
 }
 
-func TestSearches(t *testing.T) {
-	var text strings.Builder
-	err := Searches(&text, []*Search{
-		{Tag: "mutant_01", Name: "one", Fault: "F01", Took: 3 * time.Minute, Seed: 2, By: []string{"queues"}, Proof: "linear: lost"},
-		{Tag: "mutant_02", Name: "two", Fault: "F02"},
-		{Tag: "mutant_nosync", Name: "control", Fault: "F15", Control: true, Took: time.Minute},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"1 of 2 were found, the median after 3m0s", "**not found**", "linear: lost"} {
-		if !strings.Contains(text.String(), want) {
-			t.Errorf("there is no %q in\n%s", want, text.String())
-		}
-	}
-}
-
 // What never ended is longer than everything that did.
 func TestScorecardOfWhatNeverEnds(t *testing.T) {
 	bad := &Result{
