@@ -31,7 +31,7 @@ run: ## Start a single node that keeps its data in ./default.conclave
 test: ## Run all tests
 	go test -p 2 -timeout 8m ./...
 
-fuzz: ## Run each fuzz target for FUZZTIME (10m), one after another
+fuzz: ## Run each fuzz target for FUZZTIME (10m)
 	go run ./test/fuzz -time $(FUZZTIME) $(ARGS)
 
 compat: ## Run etcd's tools and clients against Conclave, and etcd beside it

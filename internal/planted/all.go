@@ -6,7 +6,8 @@ type Plant struct {
 	// Tag is the build tag, and Name what the bug is, in a few words.
 	Tag, Name string
 	// Fault is the fault of the harness under which it is expected to show, and
-	// Workloads and Checker where: for people.
+	// Workloads and Checker where: for people. The table of finds looks for the names
+	// of workloads in it, "all" and "harness" (replicas' hashes) among them.
 	Fault, Workloads, Checker string
 	// Package and Test name a test of the repository that fails in such a build:
 	// the plant is alive. TestPlantsAreAlive runs them.
@@ -100,7 +101,7 @@ var All = []Plant{
 	},
 	{
 		Bug: SnapshotWithoutLeases, Tag: "mutant_17", Name: "a snapshot leaves the leases out",
-		Fault: "F22", Workloads: "Leases, Mutexes, Registry", Checker: "replica hashes; leases late",
+		Fault: "F22", Workloads: "Leases, Mutexes, Registry; the harness", Checker: "replica hashes; leases late",
 		Package: "./statemachine", Test: "TestSnapshotCarriesTheWholeState",
 	},
 	{

@@ -33,7 +33,8 @@ func plantedCommand() *cobra.Command {
 		Short: "Build each planted bug into the product and see how long it takes until it is found",
 		Long: `Builds the product, and the clients of the harness, with one of the bugs of
 internal/planted at a time, and does runs of the fault that should show it, with one seed
-after the other, until a checker finds something or the time is over.`,
+after the other, until a checker finds something, the nodes do not come back, or the
+time is over. A run that the harness could not do finds nothing.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return s.all(cmd.Context()) },
 	}
@@ -100,7 +101,9 @@ func (s *search) one(ctx context.Context, plant planted.Plant) (*report.Search, 
 		return nil, err
 	}
 	defer func() { _, _ = os.Remove(binary), os.Remove(harness) }()
-	result := &report.Search{Tag: plant.Tag, Name: plant.Name, Fault: plant.Fault, Control: plant.Control, Commit: commit()}
+	result := &report.Search{
+		Tag: plant.Tag, Name: plant.Name, Fault: plant.Fault, Control: plant.Control, Expected: plant.Workloads, Commit: commit(),
+	}
 	began := time.Now()
 	for seed := uint64(1); time.Since(began) < s.limit; seed++ {
 		result.Runs++
@@ -112,7 +115,10 @@ func (s *search) one(ctx context.Context, plant planted.Plant) (*report.Search, 
 		if err != nil {
 			return nil, err
 		}
-		if found == nil {
+		if !found.Wrong() {
+			if found.Verdict == report.Broken {
+				result.Broken++
+			}
 			continue
 		}
 		result.Took, result.Seed = time.Since(began).Round(time.Second), seed
@@ -122,7 +128,7 @@ func (s *search) one(ctx context.Context, plant planted.Plant) (*report.Search, 
 	return result, nil
 }
 
-// run does one run in a process of its own and returns what it found, or nil.
+// run does one run in a process of its own and returns what came of it.
 func (s *search) run(ctx context.Context, harness, binary string, plant planted.Plant, seed uint64, out string) (*report.Result, error) {
 	cmd := exec.CommandContext(ctx, harness, "run", "--binary", binary, "--fault", plant.Fault, "--previous", binary, "--quiet",
 		"--seed", fmt.Sprint(seed), "--duration", s.duration.String(), "--rate", fmt.Sprint(s.rate), "--dir", out)
@@ -138,9 +144,5 @@ func (s *search) run(ctx context.Context, harness, binary string, plant planted.
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s", err, text)
 	}
-	// A cluster that is not whole again, or a node that ends by itself, is found as well.
-	if result.Verdict == report.Violated || result.Verdict == report.Broken {
-		return result, nil
-	}
-	return nil, nil
+	return result, nil
 }

@@ -49,7 +49,7 @@ func runCommand() *cobra.Command {
 	cmd.Flags().StringVar(&s.Fault, "fault", "all", "ids, names or families of faults, with commas; all; none")
 	cmd.Flags().BoolVar(&each, "each", false, "one run for each fault, not one in which they take turns")
 	cmd.Flags().Uint64Var(&s.Seed, "seed", uint64(time.Now().Unix()), "decides the schedule, the targets and what clients do")
-	cmd.Flags().IntVar(&s.Nodes, "nodes", 3, "3 or 5")
+	cmd.Flags().IntVar(&s.Nodes, "nodes", 3, "1 to 7")
 	cmd.Flags().DurationVar(&s.Duration, "duration", 30*time.Second, "how long there are faults")
 	cmd.Flags().IntVar(&s.Injections, "injections", 0, "end earlier, after so many")
 	cmd.Flags().StringSliceVar(&s.Workloads, "workloads", nil, "names (default: all)")

@@ -10,7 +10,8 @@
 // The requests: fields_test.go (values at the bounds), request_test.go (which go
 // together, pairwise and seeded), doors_test.go (the ways in), boundary_test.go.
 // The bytes: http1_test.go, http2_test.go and peer_test.go are tables of scripts,
-// frames_test.go writes HTTP/2 by hand, wire_test.go runs them.
+// frames_test.go writes HTTP/2 by hand, wire_test.go runs them, and script_test.go
+// wants each to complain of a server that hangs.
 //
 // CI runs few thousands of requests; more come with
 //

@@ -51,6 +51,13 @@ func doors(t *testing.T, n *node) []door {
 	}
 }
 
+func doorNames(ways []door) (names []string) {
+	for i := range ways {
+		names = append(names, ways[i].name)
+	}
+	return names
+}
+
 // rawCodec sends bytes as they are.
 type rawCodec struct{}
 

@@ -97,22 +97,22 @@ func (a *attack) over2(text string) (heard, error) {
 	defer sending.Wait()
 	defer func() { _ = conn.Close() }()
 	sending.Go(func() { _, _ = io.WriteString(conn, preface+frame(fSettings, 0, 0, "")+text) })
-	return hear(conn), nil
+	return a.hear(conn), nil
 }
 
 // hear reads frames.
-func hear(conn net.Conn) heard {
+func (a *attack) hear(conn net.Conn) heard {
 	h := heard{frames: map[byte]int{}}
 	var header [9]byte
-	for until := time.Now().Add(endsWithin); time.Now().Before(until); {
-		_ = conn.SetReadDeadline(time.Now().Add(2 * quiet))
+	for until := time.Now().Add(a.within); time.Now().Before(until); {
+		_ = conn.SetReadDeadline(time.Now().Add(2 * a.quiet))
 		if _, err := io.ReadFull(conn, header[:]); err != nil {
 			h.ended = !errors.Is(err, os.ErrDeadlineExceeded)
 			return h
 		}
 		length := int64(header[0])<<16 | int64(header[1])<<8 | int64(header[2])
 		if _, err := io.CopyN(io.Discard, conn, length); err != nil {
-			h.ended = true
+			h.ended = !errors.Is(err, os.ErrDeadlineExceeded)
 			return h
 		}
 		h.frames[header[3]]++
@@ -123,7 +123,7 @@ func hear(conn net.Conn) heard {
 
 // breaks is a script whose connection has to end.
 func breaks(name, text string) script {
-	return script{name, func(a *attack) error {
+	return script{name: name, run: func(a *attack) error {
 		h, err := a.over2(text)
 		if err == nil && !h.ended && h.frames[fGoAway] == 0 {
 			err = fmt.Errorf("the connection goes on: %v", h.frames)
@@ -135,7 +135,7 @@ func breaks(name, text string) script {
 // settles is a script whose stream has to be answered or reset, or its connection
 // ended.
 func settles(name, text string) script {
-	return script{name, func(a *attack) error {
+	return script{name: name, run: func(a *attack) error {
 		h, err := a.over2(text)
 		if err == nil && !h.ended && !h.answered && h.frames[fGoAway] == 0 {
 			err = fmt.Errorf("nothing became of the stream: %v", h.frames)
@@ -147,7 +147,7 @@ func settles(name, text string) script {
 // passes is a script that the server may do with what it likes, as long as others
 // are served.
 func passes(name, text string) script {
-	return script{name, func(a *attack) error {
+	return script{name: name, lenient: true, run: func(a *attack) error {
 		_, err := a.over2(text)
 		return err
 	}}

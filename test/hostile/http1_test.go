@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -24,8 +26,8 @@ func http1Scripts() []script {
 		closes("silence", nil),
 		closes("a first line that does not end", []byte("GET / HT")),
 		closes("a header that does not end", []byte("GET / HTTP/1.1\r\nHost: h\r\nX: ")),
-		{"a header at one byte a second", slowHeader},
-		{"silent connections by the thousand", crowd},
+		{name: "a header at a byte now and then", run: slowHeader},
+		{name: "silent connections by the thousand", run: crowd},
 		answers("no HTTP", "GARBAGE\r\n\r\n", refused),
 		answers("bytes at random", "\x00\x01\x02\x80\xff\r\n\r\n\r\n\r\n", refused),
 		answers("a TLS handshake", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", refused),
@@ -50,24 +52,30 @@ func http1Scripts() []script {
 		answers("two lengths", head("POST /", "Content-Length: 1", "Content-Length: 2"), refused),
 		answers("an unknown transfer coding", head("POST /", "Transfer-Encoding: gzip, chunked"), refused),
 		answers("two transfer codings", head("POST /", "Transfer-Encoding: chunked", "Transfer-Encoding: chunked"), refused),
-		{"a length beside chunks", smuggle},
+		{name: "a length beside chunks", run: smuggle},
 		answers("h2c by upgrade", head("GET /x", "Connection: Upgrade, HTTP2-Settings, close", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk"), `^HTTP/1.1 [34]\d\d `),
 		answers("a websocket", head("GET /x", "Connection: Upgrade, close", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="), `^HTTP/1.1 [34]\d\d `),
-		{"requests one behind the other", pipelined},
+		{name: "requests one behind the other", run: pipelined},
 	}
 }
 
-// slowHeader has to be over when the time for a header is, not later.
+// slowHeader has to be over when the time for a header is, not later: each byte is
+// no new beginning.
 func slowHeader(a *attack) error {
-	conn, err := a.connect()
+	const text = "GET / HTTP/1.1\r\n"
+	conn, err := a.connectFor(2 * a.within) // the end has to be the server's
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTicker(a.within / time.Duration(len(text)))
 	defer tick.Stop()
-	for _, c := range []byte("GET / HTTP/1.1\r\n") {
-		if _, err := conn.Write([]byte{c}); err != nil {
+	for _, c := range []byte(text) {
+		_, err := conn.Write([]byte{c})
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return fmt.Errorf("it is neither read nor closed: %w", err)
+		}
+		if err != nil {
 			return nil
 		}
 		<-tick.C
@@ -102,8 +110,8 @@ func crowd(a *attack) error {
 		conns = append(conns, conn)
 	}
 	reply, ended, err := a.say([]byte(head("GET /health", "Connection: close")), true)
-	if err == nil && len(reply) == 0 {
-		err = fmt.Errorf("who comes after them is not served (ended: %v)", ended)
+	if err == nil && !bytes.HasPrefix(reply, []byte("HTTP/1.1 ")) {
+		err = fmt.Errorf("who comes after them is not served, but told %.100q (ended: %v)", reply, ended)
 	}
 	return err
 }
@@ -162,10 +170,10 @@ func clientScripts() []script {
 		answers("the gateway, base64 that is none", body("/v3/kv/range", json, `{"key":"*"}`), refused),
 		answers("v2, a form that is none", body("/v2/keys/a", "application/x-www-form-urlencoded", "%zz&;"), refused),
 		answers("v2, a path of many directories", head("GET /v2/keys"+strings.Repeat("/a", 5_000), "Connection: close"), refused),
-		{"the gateway, a body without an end", endless("/v3/kv/put", json, `{"key":"`)},
-		{"v2, a body without an end", endless("/v2/keys/a", "application/x-www-form-urlencoded", "value=")},
-		{"a body of chunks without an end", endless(putPath, json, `{"key":"`)},
-		{"a body that stops", stalled},
+		{name: "the gateway, a body without an end", run: endless("/v3/kv/put", json, `{"key":"`)},
+		{name: "v2, a body without an end", run: endless("/v2/keys/a", "application/x-www-form-urlencoded", "value=")},
+		{name: "a body of chunks without an end", run: endless(putPath, json, `{"key":"`)},
+		{name: "a body that stops", run: stalled},
 		answers("a chunk without a length", head("POST "+putPath, "Content-Type: "+json, "Transfer-Encoding: chunked")+"zz\r\n{}\r\n0\r\n\r\n", refused),
 		answers("a chunk beyond all lengths", head("POST "+putPath, "Content-Type: "+json, "Transfer-Encoding: chunked")+"ffffffffffffffff1\r\n{}\r\n", refused),
 		answers("a chunk with a long remark", head("POST "+putPath, "Content-Type: "+json, "Transfer-Encoding: chunked")+"2;"+strings.Repeat("x", 1<<20)+"\r\n{}\r\n", refused),
@@ -197,11 +205,10 @@ func endless(path, contentType, begin string) func(*attack) error {
 			return err
 		}
 		defer func() { _ = conn.Close() }()
-		refusedBy := make(chan []byte, 1)
-		go func() {
-			reply, _ := listen(conn, true)
-			refusedBy <- reply
-		}()
+		var reply []byte
+		var ended bool
+		var listening sync.WaitGroup
+		listening.Go(func() { reply, ended = a.listen(conn, true) })
 		_, err = io.WriteString(conn, head("POST "+path, "Content-Type: "+contentType, "Transfer-Encoding: chunked")+
 			fmt.Sprintf("%x\r\n%s\r\n", len(begin), begin))
 		piece := append([]byte("10000\r\n"), append(many(1<<16, "a"), "\r\n"...)...)
@@ -211,19 +218,22 @@ func endless(path, contentType, begin string) func(*attack) error {
 		if err == nil {
 			return errors.New("96 MiB were taken")
 		}
-		return want(refused, <-refusedBy, true)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return fmt.Errorf("it is neither refused nor read: %w", err)
+		}
+		listening.Wait()
+		return want(refused, reply, ended)
 	}
 }
 
 // stalled begins a body and does not go on: that is answered, and ends the
 // connection.
 func stalled(a *attack) error {
-	conn, err := net.Dial("tcp", a.address)
+	conn, err := a.connectFor(2 * a.within) // bodies have more time than headers
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(2 * endsWithin)) // bodies have more time than headers
 	if _, err := io.WriteString(conn, head("POST "+putPath, "Content-Type: application/json", "Content-Length: 100")+`{"key":`); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package hostile
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -45,7 +46,7 @@ func start(t *testing.T) *node {
 		t.Fatal(err)
 	}
 	ready := make(chan struct{})
-	go n.follow(bufio.NewScanner(out), ready)
+	go n.follow(bufio.NewReader(out), ready)
 	t.Cleanup(n.stop)
 	select {
 	case <-ready:
@@ -57,18 +58,21 @@ func start(t *testing.T) *node {
 	return n
 }
 
-// follow keeps what the process says and ends with it.
-func (n *node) follow(lines *bufio.Scanner, ready chan<- struct{}) {
+// follow keeps what the process says, in lines of whatever length, and ends with it.
+func (n *node) follow(lines *bufio.Reader, ready chan<- struct{}) {
 	defer close(n.exited)
-	lines.Buffer(nil, 1<<20)
 	served := false
-	for lines.Scan() {
+	for {
+		line, err := lines.ReadString('\n')
 		n.mu.Lock()
-		n.log = append(n.log, lines.Text())
+		n.log = append(n.log, strings.TrimSuffix(line, "\n"))
 		n.mu.Unlock()
-		if !served && strings.Contains(lines.Text(), "ready to serve client requests") {
+		if !served && strings.Contains(line, "ready to serve client requests") {
 			served = true
 			close(ready)
+		}
+		if err != nil {
+			break // it has ended
 		}
 	}
 	_ = n.cmd.Wait()
@@ -113,18 +117,36 @@ func (n *node) said(word string) (lines []string) {
 	return lines
 }
 
-// resident is the memory of the process in bytes.
+// resident is the memory of the process in bytes. A machine without /proc skips the
+// test; a process that has ended fails it.
 func (n *node) resident(t *testing.T) int64 {
 	t.Helper()
+	bytes, err := n.memory()
+	if errors.Is(err, errNoProc) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatalf("%v\n%s", err, n.tail())
+	}
+	return bytes
+}
+
+// errNoProc is of the machine, not of the process.
+var errNoProc = errors.New("no /proc to read the memory of a process from")
+
+func (n *node) memory() (int64, error) {
+	if _, err := os.Stat("/proc/self/statm"); err != nil {
+		return 0, errNoProc
+	}
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", n.cmd.Process.Pid))
 	if err != nil {
-		t.Skipf("no /proc to read the memory of a process from: %v", err)
+		return 0, fmt.Errorf("the process has ended: %w", err)
 	}
 	pages, err := strconv.ParseInt(strings.Fields(string(data))[1], 10, 64)
-	if err != nil {
-		t.Fatal(err)
+	if err == nil && pages == 0 {
+		err = errors.New("the process has ended: it has no memory")
 	}
-	return pages * int64(os.Getpagesize())
+	return pages * int64(os.Getpagesize()), err
 }
 
 // port is an address that was free a moment ago.

@@ -156,22 +156,38 @@ func (b *bystander) judge(t *testing.T, base int64) {
 			t.Errorf("%d lines of the log say %s, the first: %s", len(lines), word, lines[0])
 		}
 	}
-	var hashes struct {
-		Shards []struct {
-			Equal    bool
-			Replicas []struct{ Hash, Problem string }
-		}
-	}
-	if err := b.call(t.Context(), http.DefaultClient, "ClusterService/CompareHashes", "{}", &hashes); err != nil {
+	var compared hashes
+	if err := b.call(t.Context(), http.DefaultClient, "ClusterService/CompareHashes", "{}", &compared); err != nil {
 		t.Errorf("the replica's hash cannot be read: %v", err)
+	} else if err = compared.complete(); err != nil {
+		t.Error(err)
 	}
-	for _, s := range hashes.Shards {
-		if len(s.Replicas) != 1 || s.Replicas[0].Hash == "" || s.Replicas[0].Problem != "" {
-			t.Errorf("the replica's hash is %+v", s)
-		}
+	if !n.alive() {
+		t.Errorf("the process ended in the end:\n%s", n.tail())
 	}
 	t.Logf("bystander: %d operations, median %v, p99 %v, worst %v; resident %d MiB, at first %d MiB",
 		len(b.took), b.took[len(b.took)/2], p99, b.took[len(b.took)-1], now>>20, base>>20)
+}
+
+// hashes are those of a node's replicas, as it tells them.
+type hashes struct {
+	Shards []struct {
+		Replicas []struct{ Hash, Problem string }
+	}
+}
+
+// complete wants a hash of the system's shard and of one with data, at least, each of
+// the one replica that there is.
+func (h hashes) complete() error {
+	if len(h.Shards) < 2 {
+		return fmt.Errorf("there are hashes of %d shards", len(h.Shards))
+	}
+	for _, s := range h.Shards {
+		if len(s.Replicas) != 1 || s.Replicas[0].Hash == "" || s.Replicas[0].Problem != "" {
+			return fmt.Errorf("the replica's hash is %+v", s)
+		}
+	}
+	return nil
 }
 
 // settled is the resident memory once it is no more than a bound, or after a

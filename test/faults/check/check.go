@@ -100,7 +100,8 @@ var checkers = []checker{
 	{"complaint", checkComplaints},
 }
 
-// Run judges the records of one run, in the order in which they were recorded.
+// Run judges the records of one run, in the order in which they were recorded; of none,
+// it says nothing. It does not change them, and may be called from several goroutines.
 func Run(records []history.Record, opt Options) Report {
 	b := open(records, opt.withDefaults())
 	var report Report

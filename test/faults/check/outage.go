@@ -26,10 +26,10 @@ type Recovery struct {
 	Begun, Ended Spread
 }
 
-// Spread is what is told of many times.
+// Spread is what is told of many times; the zero value is of none.
 type Spread struct {
-	Count         int
-	P50, P99, Max time.Duration
+	Count         int             // of all, with those that never ended
+	P50, P99, Max time.Duration   // of those that ended; 0 = none did
 	Never         int             // after these, no write was acknowledged until the run ended
 	Times         []time.Duration // all of them, sorted, without those
 }

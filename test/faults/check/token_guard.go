@@ -98,8 +98,8 @@ func (g *grants) taken(b *book, t *tally, i int, revision int64) {
 type outside struct {
 	*tally
 	newest                map[string]int // the accepted write with the newest token, by key
-	fenced, control, lost int
-	refused               int
+	fenced, refused, gone int            // writes with the token, those refused, those that lost an update
+	control, lost         int            // writes without, and those that lost one
 }
 
 func (o *outside) write(i int, r *history.Record) {
@@ -117,6 +117,7 @@ func (o *outside) write(i int, r *history.Record) {
 	}
 	o.checked(i)
 	if r.Lost {
+		o.gone++
 		o.violation([]int{i}, "the register asked for the token, and yet lost an update to %d", r.Token)
 	}
 	last, ok := o.newest[r.Key]
@@ -129,7 +130,7 @@ func (o *outside) write(i int, r *history.Record) {
 
 func (o *outside) notes() {
 	if o.fenced+o.control > 0 {
-		o.note(history.Mutexes, "outside register: %d writes with the token (%d stale ones refused), %d without, of which %d lost an update",
-			o.fenced, o.refused, o.control, o.lost)
+		o.note(history.Mutexes, "outside register: %d writes with the token (%d stale ones refused, %d lost an update), %d without, of which %d lost an update",
+			o.fenced, o.refused, o.gone, o.control, o.lost)
 	}
 }

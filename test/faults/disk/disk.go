@@ -21,9 +21,9 @@ type Disk struct {
 	image string
 	path  string
 
-	mu     sync.Mutex
-	loop   device // where it is mounted from; unbound when it is not
-	iops   int    // the limit of Throttle; 0 for none
+	mu     sync.Mutex // held during each call; protects what follows
+	loop   device     // where it is mounted from; unbound when it is not
+	iops   int        // the limit of Throttle; 0 for none
 	closed bool
 }
 

@@ -24,7 +24,7 @@ type Injector struct {
 	attached chan struct{} // closed when all threads are subject to it
 	done     chan struct{} // closed when strace has ended and was reaped
 
-	mu   sync.Mutex
+	mu   sync.Mutex // protects what follows
 	hits int
 	last string // of what strace said
 }

@@ -25,6 +25,7 @@ type Scene struct {
 	Client *conclave.Client
 	// Rand decides everything that is open, so that a seed repeats it.
 	Rand *rand.Rand
+	// Hold is how long the harm lasts; 0 = it is taken back at once.
 	Hold time.Duration
 	// History gets when the fault began and ended, and what it found wrong.
 	History *history.Writer

@@ -12,11 +12,12 @@ import (
 	"time"
 )
 
-// Writer puts records into a file. It may be used by many goroutines at a time.
+// Writer puts records into a file. It may be used by many goroutines at a time. The
+// zero value has no file: [Create] makes one.
 type Writer struct {
 	began time.Time
 
-	mu      sync.Mutex
+	mu      sync.Mutex // protects what follows
 	file    *os.File
 	zip     *gzip.Writer
 	buffer  *bufio.Writer

@@ -104,9 +104,9 @@ type Record struct {
 	Kind      Kind
 	Outcome   Outcome
 	Via       Via
-	Call      time.Duration
-	Return    time.Duration
-	Node      string
+	Call      time.Duration // when it was asked, since the run began
+	Return    time.Duration // when it was answered or given up, likewise
+	Node      string        // of records of the harness: a node's name; "" = none
 	Namespace string
 	Reason    string
 
@@ -115,17 +115,17 @@ type Record struct {
 	Values   []string
 	Revision int64
 	Token    int64
-	Version  int64
+	Version  int64 // of a key, as the answer tells it; 0 = it does not
 	Lease    int64
 	Job      uint64
 	Attempt  int32
 	TTL      time.Duration
-	Left     time.Duration
+	Left     time.Duration // of a lease's TTL, as a LeaseSeen tells it; 0 = less than a second or not told
 
 	If, Then, Else []Op
 	Succeeded      bool
-	At             int64
-	Since          int64
+	At             int64 // the old revision that a read is of; 0 = the newest
+	Since          int64 // a serializable read asked for a state of this revision or later; 0 = any
 	Serializable   bool
 	Micro          []Micro
 

@@ -2,6 +2,7 @@
 package report
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -9,21 +10,28 @@ import (
 
 	"github.com/conclavehq/conclave/test/faults/check"
 	"github.com/conclavehq/conclave/test/faults/history"
+	"github.com/conclavehq/conclave/test/faults/rig"
 	"github.com/conclavehq/conclave/test/faults/spec"
 )
 
 // Result is what came of a run, as result.yaml in its directory says it.
 type Result struct {
-	Spec   spec.Spec `yaml:"spec"`
-	Commit string    `yaml:"commit"`
+	Spec spec.Spec `yaml:"spec"`
+	// Commit is of the source that ran, with a + when it was changed; "" = not known.
+	Commit string `yaml:"commit"`
 	// Binary is the start of the SHA-256 of the program that ran.
-	Binary   string        `yaml:"binary"`
-	Go       string        `yaml:"go"`
-	Kernel   string        `yaml:"kernel"`
-	Began    time.Time     `yaml:"began"`
-	Took     time.Duration `yaml:"took"`
-	Verdict  Verdict       `yaml:"verdict"`
-	Failures []string      `yaml:"failures,omitempty"`
+	Binary string    `yaml:"binary"`
+	Go     string    `yaml:"go"`
+	Kernel string    `yaml:"kernel"`
+	Began  time.Time `yaml:"began"`
+	// Took is from the start of the cluster to the end of its processes, without the
+	// judgement.
+	Took    time.Duration `yaml:"took"`
+	Verdict Verdict       `yaml:"verdict"`
+	// Failures are what kept the run from being done as its spec says; none if nothing.
+	Failures []string `yaml:"failures,omitempty"`
+	// ByNodes says that the nodes caused the failure, not the harness: see rig.Unwell.
+	ByNodes bool `yaml:"by_nodes,omitempty"`
 	// Idle says what the spec asked for and the run did not do, so that nothing is
 	// proved of it.
 	Idle []string `yaml:"idle,omitempty"`
@@ -34,13 +42,15 @@ type Result struct {
 	// Vain counts, by fault, the turns in which there was nobody to do harm to.
 	Vain  map[string]int `yaml:"vain,omitempty"`
 	Cells []Cell         `yaml:"cells"`
-	// Recovery is from an injection's end to the next acknowledged write.
+	// Recovery is from an injection's end to the next acknowledged write; of several
+	// faults that took turns, the slowest.
 	Recovery Spread `yaml:"recovery"`
 	// Outage is from the loss of a leader to the first acknowledged write.
 	Outage Spread `yaml:"outage"`
 	// Outages are all of them, in milliseconds; -1 is one that did not end.
-	Outages []int64  `yaml:"outages,flow,omitempty"`
-	Notes   []string `yaml:"notes,omitempty"`
+	Outages []int64 `yaml:"outages,flow,omitempty"`
+	// Notes are figures of the checkers that are no judgement, each after its checker.
+	Notes []string `yaml:"notes,omitempty"`
 }
 
 // Verdict is how a run ended.
@@ -59,30 +69,19 @@ const (
 
 // Cell is one workload of a run.
 type Cell struct {
+	// Workload is its name; "harness" are replicas' hashes and complaints.
 	Workload string `yaml:"workload"`
 	// Operations are the calls and events that a checker decided about, each
 	// counted once, however many checkers looked at it.
 	Operations int64 `yaml:"operations"`
 	// Acknowledged are the calls that the service said yes to, and the events that it
 	// told.
-	Acknowledged int64    `yaml:"acknowledged"`
-	Violations   int      `yaml:"violations"`
-	Inconclusive int      `yaml:"inconclusive"`
-	Proof        []string `yaml:"proof,omitempty"`
-}
-
-// Spread is a distribution of times.
-type Spread struct {
-	Count int           `yaml:"count"`
-	P50   time.Duration `yaml:"p50"`
-	P99   time.Duration `yaml:"p99"`
-	Max   time.Duration `yaml:"max"`
-}
-
-// spread rounds what the checker measured.
-func spread(s check.Spread) Spread {
-	round := func(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
-	return Spread{Count: s.Count, P50: round(s.P50), P99: round(s.P99), Max: round(s.Max)}
+	Acknowledged int64 `yaml:"acknowledged"`
+	// Violations are broken promises, Inconclusive what could not be decided.
+	Violations   int `yaml:"violations"`
+	Inconclusive int `yaml:"inconclusive"`
+	// Proof tells the first of both in a sentence each, after the checker.
+	Proof []string `yaml:"proof,omitempty"`
 }
 
 // proofs is how many violations of a cell are told in the result.
@@ -98,6 +97,9 @@ func (r *Result) Judge(found check.Report, acknowledged map[history.Workload]int
 	}
 	r.fill(found, acknowledged)
 	r.times(found.Outage)
+	// A failure that was read from a file is only a sentence; then what was known stays.
+	var unwell rig.Unwell
+	r.ByNodes = failed != nil && (r.ByNodes || errors.As(failed, &unwell))
 	if failed != nil {
 		r.Failures = append(r.Failures, failed.Error())
 		if r.Verdict == Passed || r.Verdict == Inconclusive {
@@ -183,10 +185,16 @@ func (r *Result) times(outage check.Outages) {
 		r.Outages = append(r.Outages, -1)
 	}
 	for _, f := range outage.Faults {
-		if one := spread(f.Ended); one.P99 >= r.Recovery.P99 {
+		if one := spread(f.Ended); one.slower(r.Recovery) {
 			r.Recovery = one // of several faults that took turns, the slowest
 		}
 	}
+}
+
+// Wrong tells whether the product did something wrong: a checker found a violation, or
+// the nodes kept the run from its end. What the harness could not do is neither.
+func (r *Result) Wrong() bool {
+	return r.Verdict == Violated || r.Verdict == Broken && r.ByNodes
 }
 
 // Operations are those of all cells.

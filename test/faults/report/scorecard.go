@@ -1,12 +1,11 @@
 package report
 
 import (
+	"cmp"
 	_ "embed" // for found.md
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -17,10 +16,11 @@ import (
 // row is all runs of one fault and one workload.
 type row struct {
 	fault, workload          string
-	runs, injections         int
+	runs, passed, injections int
 	operations               int64
 	violations, inconclusive int
 	recovery                 time.Duration // the greatest p99 of the runs
+	never                    int           // injections after which no write came
 	commits                  []string
 	command                  string
 }
@@ -37,12 +37,12 @@ func Scorecard(w io.Writer, results []*Result) error {
 	text.WriteString(preface)
 	t.write(&text)
 	t.writeTimes(&text)
-	text.WriteString("\n| fault | workload | runs | injections | operations checked | violations | inconclusive | p99 recovery | commit | again |\n")
-	text.WriteString("|---|---|---:|---:|---:|---:|---:|---:|---|---|\n")
+	text.WriteString("\n| fault | workload | runs | passed | injections | operations checked | violations | inconclusive | p99 recovery | commit | again |\n")
+	text.WriteString("|---|---|---:|---:|---:|---:|---:|---:|---:|---|---|\n")
 	for _, r := range rows {
-		_, _ = fmt.Fprintf(&text, "| %s | %s | %d | %d | %s | %d | %d | %v | %s | `%s` |\n",
-			title(r.fault), r.workload, r.runs, r.injections, thousands(r.operations), r.violations, r.inconclusive,
-			r.recovery, strings.Join(r.commits, " "), r.command)
+		_, _ = fmt.Fprintf(&text, "| %s | %s | %d | %d | %d | %s | %d | %d | %s | %s | `%s` |\n",
+			title(r.fault), r.workload, r.runs, r.passed, r.injections, thousands(r.operations), r.violations, r.inconclusive,
+			r.recovered(), strings.Join(r.commits, " "), r.command)
 	}
 	text.WriteString(found)
 	_, err := io.WriteString(w, text.String())
@@ -57,16 +57,18 @@ var found string
 const preface = `# Scorecard
 
 What the fault harness ([docs/testing.md](docs/testing.md)) found in the runs below: real
-processes, real disks, all workloads at a time, one fault a run. Made by
+processes, real disks, all workloads at a time; the faults of a run take turns. Made by
 ` + "`go run ./test/faults grid RUNS...`" + `.
 
 The goal of a release is 20 million operations and 2,000 injections over all 28 faults;
 the first table says how far the runs below have come.
 
+- *passed* are runs in which nothing was wrong, nothing undecided and the harness did
+  its work, in whatever workload. Operations and injections of the others count, too.
 - *operations checked* are calls and events that a checker decided about, each counted once.
 - *inconclusive* is what no checker could decide. It counts as failed.
 - *p99 recovery* is from the end of an injection to the next acknowledged write, the
-  greatest of the runs.
+  greatest of the runs. *never* counts injections after which there was none.
 - *again* repeats the first of the runs: the same schedule, targets and choices of the
   clients, on processes that the machine schedules anew.
 
@@ -78,9 +80,9 @@ type totals struct {
 	operations                int64
 	violations, inconclusive  int
 	outages                   []int64 // after kills of leaders, in milliseconds
-	lost, updates             int     // of the control
+	control                   control
 	kills, powerOne, powerAll int
-	faults                    map[string]bool
+	faults                    map[string]bool // those that did harm
 	took                      time.Duration
 }
 
@@ -95,7 +97,6 @@ func (t *totals) add(r *Result) {
 	t.injections += r.Injections
 	t.operations += r.Operations()
 	t.took += r.Took
-	t.faults[r.Spec.Fault] = true
 	for _, c := range r.Cells {
 		t.violations += c.Violations
 		t.inconclusive += c.Inconclusive
@@ -103,48 +104,54 @@ func (t *totals) add(r *Result) {
 	if r.Spec.Fault == "F01" {
 		t.outages = append(t.outages, r.Outages...)
 	}
-	t.control(r)
+	for id, n := range r.ByFault {
+		if n > 0 {
+			t.faults[id] = true
+		}
+	}
+	t.control.add(r.Notes)
 	t.kills += r.ByFault["F01"]
 	t.powerOne += r.ByFault["F14"]
 	t.powerAll += r.ByFault["F15"]
 }
 
 func (t *totals) write(w *strings.Builder) {
-	_, _ = fmt.Fprintf(w, "| runs | passed | hours | injections | operations checked | violations | inconclusive | kills | power losses of one | of all |\n")
-	w.WriteString("|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")
-	_, _ = fmt.Fprintf(w, "| %d | %d | %.1f | %s | %s | %d | %d | %d | %d | %d |\n", t.runs, t.passed, t.took.Hours(),
+	_, _ = fmt.Fprintf(w, "| runs | passed | hours | faults | injections | operations checked | violations | inconclusive | kills | power losses of one | of all |\n")
+	w.WriteString("|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")
+	_, _ = fmt.Fprintf(w, "| %d | %d | %.1f | %d of %d | %s | %s | %d | %d | %d | %d | %d |\n", t.runs, t.passed, t.took.Hours(), len(t.faults), len(fault.All),
 		thousands(int64(t.injections)), thousands(t.operations), t.violations, t.inconclusive, t.kills, t.powerOne, t.powerAll)
-}
-
-// unguarded is how package check tells of the register that workers write to without
-// showing their tokens.
-var unguarded = regexp.MustCompile(`(\d+) without, of which (\d+) lost an update`)
-
-// control adds up what the control lost: the same workers, without their tokens.
-func (t *totals) control(r *Result) {
-	for _, note := range r.Notes {
-		if m := unguarded.FindStringSubmatch(note); m != nil {
-			all, _ := strconv.Atoi(m[1])
-			lost, _ := strconv.Atoi(m[2])
-			t.lost, t.updates = t.lost+lost, t.updates+all
-		}
-	}
 }
 
 // writeTimes tells how long writes were away after a leader had been killed, and what
 // the control lost.
 func (t *totals) writeTimes(w *strings.Builder) {
-	slices.Sort(t.outages)
+	// Those that did not end are the longest: as unsigned numbers they come last.
+	slices.SortFunc(t.outages, func(a, b int64) int { return cmp.Compare(uint64(a), uint64(b)) })
 	if n := len(t.outages); n > 0 {
-		never, _ := slices.BinarySearch(t.outages, 0)
-		at := func(q float64) int64 { return t.outages[min(n-1, int(q*float64(n)))] }
-		_, _ = fmt.Fprintf(w, "\nWrites after SIGKILL of the leader, %d times: p50 %d ms, p99 %d ms, max %d ms; %d times none until the end.\n",
-			n, at(0.5), at(0.99), t.outages[n-1], never)
+		ended := n - 1
+		for ended >= 0 && t.outages[ended] < 0 {
+			ended--
+		}
+		_, _ = fmt.Fprintf(w, "\nWrites after SIGKILL of the leader, %d times: p50 %s, p99 %s, max %s; %d times none until the end.\n",
+			n, outage(t.outages[n/2]), outage(t.outages[min(n-1, n*99/100)]), outage(t.outages[n-1]), n-1-ended)
 	}
-	if t.updates > 0 {
-		_, _ = fmt.Fprintf(w, "\nControl: %d of %d updates were lost of a register that does not ask for tokens; none of the one beside it, which does.\n",
-			t.lost, t.updates)
+	t.control.write(w)
+}
+
+// outage is one in words.
+func outage(ms int64) string {
+	if ms < 0 {
+		return "never"
 	}
+	return fmt.Sprint(ms, " ms")
+}
+
+// recovered is how long it took until writes came again.
+func (r *row) recovered() string {
+	if r.never > 0 {
+		return fmt.Sprintf("%v, %d never", r.recovery, r.never)
+	}
+	return r.recovery.String()
 }
 
 func rowsOf(results []*Result) []*row {
@@ -158,11 +165,15 @@ func rowsOf(results []*Result) []*row {
 				rows[key] = at
 			}
 			at.runs++
+			if r.Verdict == Passed {
+				at.passed++
+			}
 			at.injections += r.Injections
 			at.operations += c.Operations
 			at.violations += c.Violations
 			at.inconclusive += c.Inconclusive
 			at.recovery = max(at.recovery, r.Recovery.P99)
+			at.never += r.Recovery.Never
 			if !slices.Contains(at.commits, r.Commit) {
 				at.commits = append(at.commits, r.Commit)
 			}

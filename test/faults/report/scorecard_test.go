@@ -57,9 +57,9 @@ func TestScorecard(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"| F01 kill-one | registers | 2 | 40 | 2,469,134 | 4 | 0 | 80ms | abc | `go run ./test/faults run --fault F01 --seed 3 --nodes 3 --duration 1m0s` |",
-		"| 2 | 0 | 0.0 | 40 | 2,469,144 | 4 | 0 | 40 | 0 | 0 |",
-		"8 times: p50 900 ms, p99 1100 ms, max 1100 ms; 2 times none until the end",
+		"| F01 kill-one | registers | 2 | 0 | 40 | 2,469,134 | 4 | 0 | 80ms | abc | `go run ./test/faults run --fault F01 --seed 3 --nodes 3 --duration 1m0s` |",
+		"| 2 | 0 | 0.0 | 1 of 28 | 40 | 2,469,144 | 4 | 0 | 40 | 0 | 0 |",
+		"8 times: p50 1100 ms, p99 never, max never; 2 times none until the end",
 		"6 of 800 updates were lost",
 	} {
 		if !strings.Contains(text.String(), want) {
@@ -71,19 +71,59 @@ func TestScorecard(t *testing.T) {
 	}
 }
 
-func TestSearches(t *testing.T) {
+// What never ended is longer than everything that did.
+func TestScorecardOfWhatNeverEnds(t *testing.T) {
+	bad := &Result{
+		Spec: spec.Spec{Fault: "disk", Nodes: 3, Duration: time.Minute, Rate: 1}, Verdict: Broken,
+		ByFault: map[string]int{"F16": 3, "F17": 0}, Cells: []Cell{{Workload: "queues"}},
+		Recovery: Spread{Count: 3, P99: 10 * time.Millisecond, Never: 2},
+	}
+	good := *bad
+	good.Verdict, good.Recovery.Never = Passed, 0
 	var text strings.Builder
-	err := Searches(&text, []*Search{
-		{Tag: "mutant_01", Name: "one", Fault: "F01", Took: 3 * time.Minute, Seed: 2, By: []string{"queues"}, Proof: "linear: lost"},
-		{Tag: "mutant_02", Name: "two", Fault: "F02"},
-		{Tag: "mutant_nosync", Name: "control", Fault: "F15", Control: true, Took: time.Minute},
-	})
-	if err != nil {
+	if err := Scorecard(&text, []*Result{bad, &good}); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"1 of 2 were found, the median after 3m0s", "**not found**", "linear: lost"} {
+	for _, want := range []string{
+		"| 2 | 1 | 0.0 | 1 of 28 |",
+		"| disk | queues | 2 | 1 | 0 | 0 | 0 | 0 | 10ms, 2 never |",
+	} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("there is no %q in\n%s", want, text.String())
+		}
+	}
+	var r Result
+	r.Judge(check.Report{Outage: check.Outages{Faults: []check.Recovery{
+		{Fault: "F01", Ended: check.Spread{Count: 9, P99: time.Second}},
+		{Fault: "F02", Ended: check.Spread{Count: 2, Never: 2}},
+	}}}, nil, nil)
+	if r.Recovery.Never != 2 {
+		t.Errorf("a fault after which no write came is told as %+v", r.Recovery)
+	}
+}
+
+// The sentence about the control is made of what package check counted, also of runs
+// that were judged before it counted lost updates of both.
+func TestControl(t *testing.T) {
+	write := func(token int64, fenced, lost bool) history.Record {
+		return history.Record{Workload: history.Mutexes, Kind: history.OutsideWrite, Key: "m", Token: token, Fenced: fenced, Lost: lost}
+	}
+	var r Result
+	r.Judge(check.Run([]history.Record{write(1, true, false), write(2, true, true), write(3, false, true), write(4, false, false)}, check.Options{}), nil, nil)
+	for _, c := range []struct {
+		notes []string
+		want  string
+	}{
+		{r.Notes, "Control: 1 of 2 updates were lost of a register that does not ask for tokens; 1 of 2 of the one beside it, which does.\n"},
+		{[]string{"token: outside register: 9 writes with the token (2 stale ones refused), 400 without, of which 3 lost an update"},
+			"Control: 3 of 400 updates were lost of a register that does not ask for tokens.\n"},
+		{nil, ""},
+	} {
+		var at control
+		at.add(c.notes)
+		var text strings.Builder
+		if at.write(&text); strings.TrimLeft(text.String(), "\n") != c.want {
+			t.Errorf("%q makes %q", c.notes, text.String())
 		}
 	}
 }

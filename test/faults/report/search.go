@@ -1,14 +1,19 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/conclavehq/conclave/internal/planted"
+	"github.com/conclavehq/conclave/test/faults/history"
 	"github.com/conclavehq/conclave/test/faults/spec"
 )
 
@@ -19,12 +24,16 @@ type Search struct {
 	Fault   string `yaml:"fault"`
 	Control bool   `yaml:"control,omitempty"`
 	Commit  string `yaml:"commit"`
+	// Expected names the workloads that should find it; "" = not said.
+	Expected string `yaml:"expected,omitempty"`
 	// Took is from the first run's begin to the verdict of the one that found it;
-	// 0 = not found. Seed is that run's, Runs how many there were.
-	Took time.Duration `yaml:"took"`
-	Seed uint64        `yaml:"seed"`
-	Runs int           `yaml:"runs"`
-	// By is what found it, and Proof the first sentence.
+	// 0 = not found. Seed is that run's, Runs how many there were, and Broken how many
+	// of them the harness could not do, which found nothing.
+	Took   time.Duration `yaml:"took"`
+	Seed   uint64        `yaml:"seed"`
+	Runs   int           `yaml:"runs"`
+	Broken int           `yaml:"broken,omitempty"`
+	// By are the workloads that found it, and Proof is the first sentence.
 	By    []string `yaml:"by,flow"`
 	Proof string   `yaml:"proof"`
 }
@@ -45,25 +54,63 @@ func (s *Search) Found(r *Result) {
 	}
 }
 
+var word = regexp.MustCompile(`\w+`)
+
+// expected are the workloads that a sentence names, "harness" included; "all" says
+// that any will do, as does a sentence that names none.
+func expected(sentence string) (names map[string]bool, any bool) {
+	names = map[string]bool{}
+	for _, name := range word.FindAllString(strings.ToLower(sentence), -1) {
+		_, known := history.WorkloadNamed(name)
+		if known || name == history.Harness.String() {
+			names[name] = true
+		}
+		any = any || name == "all"
+	}
+	return names, any || len(names) == 0
+}
+
+// Elsewhere tells whether none of the workloads that should find it did, so that it
+// may have been something else that was found.
+func (s *Search) Elsewhere() bool {
+	names, any := expected(s.Expected)
+	return s.Took > 0 && !any && !slices.ContainsFunc(s.By, func(name string) bool { return names[name] })
+}
+
+// where tells who found it, and who should have if that was another one.
+func (s *Search) where() string {
+	text := strings.Join(s.By, ", ")
+	if s.Elsewhere() {
+		text += " (**elsewhere**; expected: " + s.Expected + ")"
+	}
+	return text
+}
+
 // String tells it in a line.
 func (s *Search) String() string {
 	if s.Took == 0 {
-		return fmt.Sprintf("NOT FOUND  %s  %s, in %d runs of %s", s.Tag, s.Name, s.Runs, s.Fault)
+		return fmt.Sprintf("NOT FOUND  %s  %s, in %d runs of %s, of which %d were broken", s.Tag, s.Name, s.Runs, s.Fault, s.Broken)
 	}
-	return fmt.Sprintf("found      %s  %s: after %v under %s (seed %d) in %v: %s", s.Tag, s.Name, s.Took, s.Fault, s.Seed, s.By, s.Proof)
+	return fmt.Sprintf("found      %s  %s: after %v under %s (seed %d) in %s: %s", s.Tag, s.Name, s.Took, s.Fault, s.Seed, s.where(), s.Proof)
 }
 
 // Write writes it to a file.
 func (s *Search) Write(path string) error { return spec.Write(path, s) }
 
-// ReadSearch reads one.
+// ReadSearch reads one. Where it does not say what was expected, the plant does.
 func ReadSearch(path string) (*Search, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
 	var s Search
-	return &s, yaml.Unmarshal(text, &s)
+	err = yaml.Unmarshal(text, &s)
+	for _, plant := range planted.All {
+		if plant.Tag == s.Tag {
+			s.Expected = cmp.Or(s.Expected, plant.Workloads)
+		}
+	}
+	return &s, err
 }
 
 // Searches writes the table of planted bugs.
@@ -72,22 +119,27 @@ func Searches(w io.Writer, searches []*Search) error {
 		return nil
 	}
 	var took []time.Duration
-	found, bugs := 0, 0
+	found, elsewhere, bugs := 0, 0, 0
 	rows := ""
 	for _, s := range searches {
 		verdict := "**not found**"
-		if s.Took > 0 {
+		switch {
+		case s.Took > 0:
 			verdict = s.Took.String()
+		case s.Broken > 0:
+			verdict += fmt.Sprintf("; %d of %d runs were broken", s.Broken, s.Runs)
 		}
-		name := s.Name
 		if !s.Control {
 			bugs++
 			if s.Took > 0 {
 				found++
+				if s.Elsewhere() {
+					elsewhere++
+				}
 				took = append(took, s.Took)
 			}
 		}
-		rows += fmt.Sprintf("| %s | %s | %s | %s | %d | %v | %.160s |\n", s.Tag, name, s.Fault, verdict, s.Seed, s.By, s.Proof)
+		rows += fmt.Sprintf("| %s | %s | %s | %s | %d | %s | %.160s |\n", s.Tag, s.Name, s.Fault, verdict, s.Seed, s.where(), s.Proof)
 	}
 	slices.Sort(took)
 	median := time.Duration(0)
@@ -95,7 +147,7 @@ func Searches(w io.Writer, searches []*Search) error {
 		median = took[len(took)/2]
 	}
 	_, err := fmt.Fprintf(w, "\n## Planted bugs\n\n`go run ./test/faults planted` builds each of them into the product and looks for it.\n"+
-		"%d of %d were found, the median after %v.\n\n| tag | bug | fault | found after | seed | workloads | first proof |\n|---|---|---|---|---:|---|---|\n%s",
-		found, bugs, median, rows)
+		"%d of %d were found, %d of them in other workloads than expected, the median after %v.\n\n| tag | bug | fault | found after | seed | workloads | first proof |\n|---|---|---|---|---:|---|---|\n%s",
+		found, bugs, elsewhere, median, rows)
 	return err
 }

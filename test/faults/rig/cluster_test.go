@@ -4,6 +4,7 @@ package rig
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -210,7 +211,7 @@ func TestStartSaysWhy(t *testing.T) {
 		t.Skip(err)
 	}
 	_, err := Start(within(t, time.Minute), Config{Binary: binary, Dir: t.TempDir(), Nodes: 1, Flags: []string{"--heartbeat-interval", "0"}})
-	if err == nil || !strings.Contains(err.Error(), "n1") || !strings.Contains(err.Error(), "heartbeat") {
+	if !errors.As(err, &Unwell{}) || !strings.Contains(err.Error(), "n1") || !strings.Contains(err.Error(), "heartbeat") {
 		t.Errorf("got %v", err)
 	}
 }

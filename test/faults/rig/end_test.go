@@ -3,6 +3,7 @@
 package rig
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -43,10 +44,10 @@ func TestEndsThatNobodyAskedFor(t *testing.T) {
 	if e := ends[1]; e.Node != "n3" || e.Killed || !e.Panicked || e.State != "exit status 2" {
 		t.Errorf("the end of n3 is %+v", e)
 	}
-	if err := c.Healthy(ctx); err == nil || !strings.Contains(err.Error(), "n1 has no process") {
+	if err := c.Healthy(ctx); !errors.As(err, &Unwell{}) || !strings.Contains(err.Error(), "n1 has no process") {
 		t.Errorf("a cluster of one node is healthy: %v", err)
 	}
-	if _, err := c.Hashes(ctx); err == nil || !strings.Contains(err.Error(), "n1 has no process") {
+	if _, err := c.Hashes(ctx); !errors.As(err, &Unwell{}) || !strings.Contains(err.Error(), "n1 has no process") {
 		t.Errorf("the hashes of one node were compared: %v", err)
 	}
 }

@@ -20,7 +20,8 @@ type Hashes struct {
 
 // Hashes makes all replicas of all shards hash their states, each shard at one index.
 // Every node has to take part: replicas that are not there yet are waited for, for at
-// most a minute, and a node without a process fails it at once. Whether the hashes are equal is for the caller to judge.
+// most a minute, and a node without a process fails it at once. Whether the hashes are
+// equal is for the caller to judge.
 func (c *Cluster) Hashes(ctx context.Context) (all []Hashes, err error) {
 	err = c.untilAll(ctx, func(ctx context.Context) error {
 		all = nil

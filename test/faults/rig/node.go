@@ -28,7 +28,7 @@ type Node struct {
 	disk                *disk.Disk // nil without disks
 	group               *group
 
-	mu     sync.Mutex
+	mu     sync.Mutex // protects what follows
 	binary string
 	env    []string
 	extra  []string

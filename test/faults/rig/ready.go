@@ -29,7 +29,7 @@ func (n *Node) WaitReady(ctx context.Context) error {
 		return n.cluster.ask.ready(ctx, n)
 	})
 	if err != nil {
-		return fmt.Errorf("node %s does not serve: %w", n.name, err)
+		return Unwell{fmt.Errorf("node %s does not serve: %w", n.name, err)}
 	}
 	return nil
 }
@@ -58,7 +58,7 @@ func (c *Cluster) Healthy(ctx context.Context) error {
 }
 
 // untilAll puts a question until it is answered without an error, and stops when a
-// node has no process.
+// node has no process. Its error is [Unwell].
 func (c *Cluster) untilAll(ctx context.Context, question func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -74,9 +74,9 @@ func (c *Cluster) untilAll(ctx context.Context, question func(context.Context) e
 		return question(ctx)
 	})
 	if missing != nil {
-		return missing // whatever was wrong before
+		return Unwell{missing} // whatever was wrong before
 	}
-	return err
+	return unwell(err)
 }
 
 // states asks all nodes how they stand, and fails unless all answer.

@@ -147,7 +147,7 @@ func TestStopCutsOff(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	err := stop(ctx, hanging{make(chan struct{})})
-	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "calls of clients") {
+	if !errors.Is(err, context.Canceled) || !errors.As(err, &rig.Unwell{}) || !strings.Contains(err.Error(), "calls of clients") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/conclavehq/conclave/test/faults/history"
+	"github.com/conclavehq/conclave/test/faults/rig"
 )
 
 // settle heals everything, and has the clients and the replicas come to one end.
@@ -26,7 +27,7 @@ func (r *run) settle(ctx context.Context) error {
 		return err
 	}
 	if err := r.load.Finish(ctx); err != nil {
-		return fmt.Errorf("the clients cannot finish: %w", err)
+		return rig.Unwell{Err: fmt.Errorf("the clients cannot finish: %w", err)}
 	}
 	return r.hashes(ctx)
 }
@@ -52,7 +53,7 @@ func stop(ctx context.Context, load clients) error {
 	case <-ctx.Done():
 		load.Close()
 		<-stopped
-		return fmt.Errorf("calls of clients were not answered although the cluster was whole again: %w", ctx.Err())
+		return rig.Unwell{Err: fmt.Errorf("calls of clients were not answered although the cluster was whole again: %w", ctx.Err())}
 	}
 }
 

@@ -34,7 +34,7 @@ type Node struct {
 	cmd    *exec.Cmd
 	ended  chan struct{} // closed when the process was reaped
 
-	mu     sync.Mutex
+	mu     sync.Mutex // protects what follows
 	output bytes.Buffer
 }
 
@@ -92,18 +92,21 @@ func (n *Node) TryStart() error {
 	}
 }
 
-// follow keeps the output until the process has ended.
+// follow keeps the output, in lines of whatever length, until the process has ended.
 func (n *Node) follow(pipe io.Reader, ready, ended chan struct{}) {
 	defer close(ended)
-	lines := bufio.NewScanner(pipe)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
+	lines := bufio.NewReader(pipe)
+	for {
+		line, err := lines.ReadString('\n')
 		n.mu.Lock()
-		n.output.Write(append(lines.Bytes(), '\n'))
+		n.output.WriteString(line)
 		n.mu.Unlock()
-		if ready != nil && strings.Contains(lines.Text(), "ready to serve client requests") {
+		if ready != nil && strings.Contains(line, "ready to serve client requests") {
 			close(ready)
 			ready = nil
+		}
+		if err != nil {
+			break // it has ended
 		}
 	}
 	_ = n.cmd.Wait()

@@ -17,7 +17,7 @@ type Spec struct {
 	// Fault is one or several (with commas) ids, names or families of the catalogue,
 	// or "all", or "none". Several take turns, in an order that the seed decides.
 	Fault string `yaml:"fault"`
-	// Nodes is 3 or 5; 3 by default.
+	// Nodes is 1 to 7; 3 by default. Faults that take a minority need 3 or more.
 	Nodes int `yaml:"nodes,omitempty"`
 	// Seed decides the schedule, the targets and what clients do.
 	Seed uint64 `yaml:"seed"`

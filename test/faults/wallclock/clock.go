@@ -18,7 +18,7 @@ type Clock struct {
 	pid  int
 	slot int64 // address of the offset in the process
 
-	mu     sync.Mutex
+	mu     sync.Mutex // held while the clock is changed; protects what follows
 	offset time.Duration
 }
 
