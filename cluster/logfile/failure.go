@@ -1,6 +1,8 @@
 package logfile
 
 import (
+	"errors"
+	"io/fs"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/vfs"
@@ -9,35 +11,73 @@ import (
 // onFailure is told of a write to the log that failed.
 var onFailure atomic.Pointer[func(error)]
 
-// OnFailure has somebody told at once of a write to the log that failed, on the
-// goroutine that wrote. Pebble keeps such an error for whoever writes next, which may be a
-// goroutine of the engine that can only panic with it; told here, the process can end
-// with a sentence (promise S3). The last one that was given counts.
+// OnFailure has somebody told at once of a write to the log's directory that failed, on
+// the goroutine that wrote. Pebble keeps such an error for whoever writes next, which may
+// be a goroutine of the engine that can only panic with it, and some it panics with
+// itself; told here, the process can end with a sentence (promise S3). The last one that
+// was given counts.
 func OnFailure(tell func(error)) { onFailure.Store(&tell) }
 
-// watchedFile is a file of the log whose failed writes are told.
-type watchedFile struct {
-	vfs.File
-	fd uintptr
-}
-
-// watched watches a file that has a descriptor. Others, as tests have them, it leaves
-// alone.
-func watched(file vfs.File) vfs.File {
-	if open, ok := file.(interface{ Fd() uintptr }); ok {
-		return watchedFile{File: file, fd: open.Fd()}
+// told returns err after it was told.
+func told(err error) error {
+	if tell := onFailure.Load(); err != nil && tell != nil {
+		(*tell)(err)
 	}
-	return file
+	return err
 }
 
-// Fd lets Pebble sync the file without its metadata.
-func (f watchedFile) Fd() uintptr { return f.fd }
+// toldOfCreation is told for a file that could not be made. What is wrong from the
+// beginning is left to whoever opens the log.
+func toldOfCreation(err error) error {
+	for _, early := range []error{fs.ErrNotExist, fs.ErrExist, fs.ErrPermission} {
+		if errors.Is(err, early) {
+			return err
+		}
+	}
+	return told(err)
+}
+
+// watchedFile is a table, a manifest or the directory of the log. Its failed writes are
+// told.
+type watchedFile struct{ vfs.File }
 
 // Write implements vfs.File.
 func (f watchedFile) Write(p []byte) (int, error) {
 	n, err := f.File.Write(p)
-	if tell := onFailure.Load(); err != nil && tell != nil {
-		(*tell)(err)
+	return n, told(err)
+}
+
+// Sync implements vfs.File.
+func (f watchedFile) Sync() error { return told(f.File.Sync()) }
+
+// openFile is a watchedFile with a descriptor, which lets Pebble have what it writes
+// little by little on its way to the disk.
+type openFile struct {
+	watchedFile
+	fd uintptr
+}
+
+// Fd is the descriptor.
+func (f openFile) Fd() uintptr { return f.fd }
+
+// entriesFile is a file of log entries. Pebble has to sync it through here: with a
+// descriptor it would do so past this package, which is why this file tells none.
+type entriesFile struct {
+	watchedFile
+	fd uintptr
+}
+
+// Sync implements vfs.File, without the file's metadata, as Pebble does it.
+func (f entriesFile) Sync() error { return told(syncData(f.File, f.fd)) }
+
+// watched watches a file of the log's directory.
+func watched(name string, file vfs.File) vfs.File {
+	open, ok := file.(interface{ Fd() uintptr })
+	switch {
+	case !ok:
+		return watchedFile{file}
+	case isLog(name):
+		return entriesFile{watchedFile{file}, open.Fd()}
 	}
-	return n, err
+	return openFile{watchedFile{file}, open.Fd()}
 }

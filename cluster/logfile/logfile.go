@@ -35,22 +35,54 @@ const logDir = "logdb-"
 // the time that anything uses it, it has.
 func init() { vfs.Default = fileSystem{vfs.Default} }
 
-// fileSystem differs from the one inside only in how it makes files of the log.
+// fileSystem differs from the one inside in how it makes files of the log, and in that
+// it tells of writes to the log's directory that fail.
 type fileSystem struct{ vfs.FS }
 
 // Create implements vfs.FS.
 func (f fileSystem) Create(name string) (vfs.File, error) {
 	file, err := f.FS.Create(name)
-	if err != nil || !isLog(name) {
+	switch {
+	case !inLog(name):
 		return file, err
+	case err != nil:
+		return nil, toldOfCreation(err)
+	case !isLog(name):
+		return watched(name, file), nil
 	}
 	if open, ok := file.(interface{ Fd() uintptr }); ok {
 		reserve(open.Fd(), fileBytes)
 	}
-	return spoiled(watched(file)), nil
+	return spoiled(watched(name, file)), nil
 }
 
-func isLog(name string) bool {
-	dir, file := filepath.Split(name)
-	return filepath.Ext(file) == ".log" && strings.HasPrefix(filepath.Base(dir), logDir)
+// ReuseForWrite implements vfs.FS.
+func (f fileSystem) ReuseForWrite(old, name string) (vfs.File, error) {
+	file, err := f.FS.ReuseForWrite(old, name)
+	switch {
+	case !inLog(name):
+		return file, err
+	case err != nil:
+		return nil, toldOfCreation(err)
+	case !isLog(name):
+		return watched(name, file), nil
+	}
+	return spoiled(watched(name, file)), nil
 }
+
+// OpenDir implements vfs.FS.
+func (f fileSystem) OpenDir(name string) (vfs.File, error) {
+	dir, err := f.FS.OpenDir(name)
+	if err != nil || !strings.HasPrefix(filepath.Base(name), logDir) {
+		return dir, err
+	}
+	return watchedFile{dir}, nil
+}
+
+// inLog says whether a file is in the directory of the log, and isLog whether entries
+// are in it.
+func inLog(name string) bool {
+	return strings.HasPrefix(filepath.Base(filepath.Dir(name)), logDir)
+}
+
+func isLog(name string) bool { return filepath.Ext(name) == ".log" && inLog(name) }

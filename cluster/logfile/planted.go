@@ -20,15 +20,6 @@ const durableSyncs = 200
 // synced counts that.
 var synced atomic.Int64
 
-// ReuseForWrite implements vfs.FS.
-func (f fileSystem) ReuseForWrite(old, name string) (vfs.File, error) {
-	file, err := f.FS.ReuseForWrite(old, name)
-	if err != nil || !isLog(name) {
-		return file, err
-	}
-	return spoiled(watched(file)), nil
-}
-
 // spoiled is the file itself unless a bug is planted.
 func spoiled(file vfs.File) vfs.File {
 	switch planted.Bug {

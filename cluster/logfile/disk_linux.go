@@ -1,6 +1,10 @@
 package logfile
 
-import "syscall"
+import (
+	"syscall"
+
+	"github.com/cockroachdb/pebble/vfs"
+)
 
 // reserve extends a new file with zeros. Where there is no room, or where the file
 // system cannot do it, the file stays empty and grows when it is written.
@@ -9,3 +13,7 @@ func reserve(fd uintptr, size int64) {
 		_ = syscall.Ftruncate(int(fd), 0) // some have taken what there was
 	}
 }
+
+// syncData has the content of a file on the disk, and of its metadata what is needed
+// to read it.
+func syncData(_ vfs.File, fd uintptr) error { return syscall.Fdatasync(int(fd)) }
