@@ -81,9 +81,7 @@ type writer struct {
 // before may still be in the pipe.
 func (w *writer) catchUp() {
 	w.t.Helper()
-	files, err := os.ReadDir(w.dir)
-	ok(w.t, err)
-	w.reaches(len(files) + 1)
+	w.reaches(files(w.t, w.dir) + 1)
 }
 
 func startWriter(t *testing.T, dir string, sync bool) *writer {

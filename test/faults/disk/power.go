@@ -17,10 +17,15 @@ const (
 	noLogFlush   = 2          // EXT4_GOING_FLAGS_NOLOGFLUSH
 )
 
-// PowerLoss shuts the file system down without writing anything more. What was not
-// synced is gone; writes and syncs fail with EIO. The process that uses the disk
-// has to be killed before Remount.
-func (d *Disk) PowerLoss() error {
+// PowerLoss freezes the processes that use the disk and shuts the file system down
+// without writing anything more. What was not synced is gone; writes and syncs fail
+// with EIO. The processes have to be killed before Remount.
+func (d *Disk) PowerLoss(pids ...int) error {
+	for _, pid := range pids {
+		if err := Freeze(pid); err != nil {
+			return err
+		}
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	root, err := os.Open(d.path)

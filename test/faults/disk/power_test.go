@@ -29,7 +29,7 @@ func TestPowerLossLosesWhatWasNotSynced(t *testing.T) {
 			syncDir(t, d.Path())
 			w := startWriter(t, dir, sync)
 			w.reaches(200)
-			ok(t, d.PowerLoss())
+			ok(t, d.PowerLoss(w.cmd.Process.Pid))
 			w.kill()
 			ok(t, d.Remount())
 			said += w.last + 1

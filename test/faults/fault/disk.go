@@ -26,11 +26,10 @@ func powerOne(ctx context.Context, s *Scene) error {
 	return s.powerBack(ctx, n)
 }
 
-// losePower cuts the disk off first: what the process does until it is killed cannot
-// be kept any more.
+// losePower freezes the process, cuts its disk off and kills it.
 func losePower(n *rig.Node) error {
 	n.Doom()
-	err := n.Disk().PowerLoss()
+	err := n.Disk().PowerLoss(n.PID())
 	n.Kill()
 	return err
 }
@@ -44,13 +43,18 @@ func (s *Scene) powerBack(ctx context.Context, nodes ...*rig.Node) error {
 	return s.revive(ctx, nodes...)
 }
 
-// powerAll is F15. All disks are cut off before the first process is killed, within
+// powerAll is F15. All processes are frozen before the first disk is cut off, within
 // a millisecond or two, while all of them write.
 func powerAll(ctx context.Context, s *Scene) error {
 	nodes := s.shuffled()
 	s.begin(names(nodes), true)
 	for _, n := range nodes {
 		n.Doom()
+		if err := disk.Freeze(n.PID()); err != nil {
+			return err
+		}
+	}
+	for _, n := range nodes {
 		if err := n.Disk().PowerLoss(); err != nil {
 			return err
 		}

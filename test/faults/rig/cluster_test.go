@@ -194,7 +194,7 @@ func TestDisks(t *testing.T) {
 	must(t, err)
 	_, err = client.Put(ctx, "a", "b")
 	must(t, err)
-	must(t, n.Disk().PowerLoss())
+	must(t, n.Disk().PowerLoss(n.PID()))
 	n.Kill()
 	must(t, n.Disk().Remount())
 	must(t, n.Start(ctx))
