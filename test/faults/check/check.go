@@ -10,7 +10,7 @@ import (
 // that are promised.
 type Options struct {
 	// Timeout is how long porcupine may search in one window of one partition;
-	// what is not decided by then is inconclusive. 0: 2 s.
+	// what is not decided by then is inconclusive. 0: 5 s.
 	Timeout time.Duration
 
 	// Late is how much later than its TTL a lease may end while writes are
@@ -33,7 +33,7 @@ func (o Options) withDefaults() Options {
 			*d = promised
 		}
 	}
-	fill(&o.Timeout, 2*time.Second)
+	fill(&o.Timeout, 5*time.Second)
 	fill(&o.Late, time.Second)
 	fill(&o.Polling, 250*time.Millisecond)
 	fill(&o.Outage, 40*time.Millisecond)

@@ -59,7 +59,7 @@ func (k *register) window(start cell, began, ends int64, sure []porcupine.Operat
 			continue
 		}
 		op.Call, op.Return = max(op.Call, began), ends+1
-		at, known := k.sighted(&op)
+		at, known := k.when(k.seen, &op)
 		switch {
 		case !known:
 			hidden = append(hidden, op)
@@ -67,7 +67,7 @@ func (k *register) window(start cell, began, ends int64, sure []porcupine.Operat
 			seen = append(seen, op)
 		}
 	}
-	verdict := k.explain(start, seen, hidden)
+	verdict := k.explain(start, began, seen, hidden)
 	proof := []int{sure[0].Input.(*touch).record, sure[len(sure)-1].Input.(*touch).record}
 	switch verdict {
 	case porcupine.Illegal:
@@ -82,8 +82,9 @@ func (k *register) window(start cell, began, ends int64, sure []porcupine.Operat
 }
 
 // explain looks for an order with as few of the hidden operations as it can, as each
-// doubles the search: none, then each by itself, the newest first, then all.
-func (k *register) explain(start cell, seen, hidden []porcupine.Operation) porcupine.CheckResult {
+// doubles the search: none, then each by itself, the newest first, then those that the
+// log tells of, then all.
+func (k *register) explain(start cell, began int64, seen, hidden []porcupine.Operation) porcupine.CheckResult {
 	verdict := k.ask(start, seen)
 	if verdict != porcupine.Illegal || len(hidden) == 0 {
 		return verdict
@@ -94,14 +95,47 @@ func (k *register) explain(start cell, seen, hidden []porcupine.Operation) porcu
 			return porcupine.Ok
 		}
 	}
+	if k.ask(start, append(seen, k.logged(began, hidden)...)) == porcupine.Ok {
+		return porcupine.Ok
+	}
 	return k.ask(start, append(seen, hidden...))
 }
 
-// sighted is when a value of a write of unknown outcome was first seen.
-func (k *register) sighted(op *porcupine.Operation) (time.Duration, bool) {
+// logged are the operations that the log of the namespace tells of, at a moment or
+// later: they happened, and before it told so. Deletes of unknown outcome cannot be
+// told from others there.
+func (k *register) logged(from int64, hidden []porcupine.Operation) (logged []porcupine.Operation) {
+	for _, op := range hidden {
+		if at, ok := k.when(k.told, &op); ok && int64(at) >= from {
+			op.Return = max(op.Call, int64(at))
+			logged = append(logged, op)
+		}
+	}
+	return logged
+}
+
+// tellings is when the log of a namespace told of each value first.
+func (b *book) tellings(s *space) map[string]time.Duration {
+	told := make(map[string]time.Duration)
+	log := b.chronicle(s)
+	if log == nil {
+		return told
+	}
+	for e := range log.entries {
+		for i := range log.entries[e].events {
+			if event := &log.entries[e].events[i]; !event.Delete {
+				told[event.KV.Value] = b.records[log.entries[e].record].Return
+			}
+		}
+	}
+	return told
+}
+
+// when is the moment that a map has for a value of a write of unknown outcome.
+func (k *register) when(moments map[string]time.Duration, op *porcupine.Operation) (time.Duration, bool) {
 	in := op.Input.(*touch)
 	for o := range in.branch {
-		if at, ok := k.seen[in.branch[o].Value]; ok && in.branch[o].Type == history.Put {
+		if at, ok := moments[in.branch[o].Value]; ok && in.branch[o].Type == history.Put {
 			return at, true
 		}
 	}

@@ -25,9 +25,9 @@ import (
 // windows goes unnoticed here, but not by linear.
 func checkRegisters(b *book, t *tally) {
 	for _, s := range b.spaces {
-		keys := s.keyed(b)
+		keys, told := s.keyed(b), b.tellings(s)
 		for _, key := range keys.order {
-			k := &register{book: b, tally: t, key: key}
+			k := &register{book: b, tally: t, key: key, told: told}
 			k.collect(keys.records[key])
 			if !k.leased {
 				k.check()
@@ -113,6 +113,7 @@ type register struct {
 	sure   []porcupine.Operation
 	unsure []porcupine.Operation
 	seen   map[string]time.Duration // the first call that saw a value
+	told   map[string]time.Duration // when the log told of a value
 }
 
 func (k *register) collect(records []int) {

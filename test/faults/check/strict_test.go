@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -159,5 +160,36 @@ func TestCheckedOnce(t *testing.T) {
 		if r.Checked > 0 {
 			t.Errorf("%s has decided about %d calls of unknown outcome", r.Checker, r.Checked)
 		}
+	}
+}
+
+// Of many writes of unknown outcome, those that the log tells of explain what was read;
+// to try all choices would take for ever.
+func TestUnknownWritesThatTheLogTells(t *testing.T) {
+	const writes = 40
+	var records []history.Record
+	add := func(r history.Record) {
+		r.Workload, r.Namespace, r.Return = cmp.Or(r.Workload, history.Registers), "default", max(r.Return, r.Call)
+		records = append(records, r)
+	}
+	add(history.Record{Workload: history.Watches, Kind: history.WatchOpened, Watcher: 1, From: 1, Previous: true, Truth: true})
+	version, last := int64(0), history.KV{Key: "k"}
+	for i := range writes {
+		at := time.Duration(i+1) * 10 * ms
+		put := history.Op{Type: history.Put, Key: "k", Value: fmt.Sprint("v", i)}
+		add(history.Record{Client: int32(i), Kind: history.Txn, Outcome: history.Unknown, Call: at, Return: at + ms, Then: []history.Op{put}})
+		if i%2 == 0 {
+			version++
+			last = history.KV{Key: "k", Value: put.Value, Created: 1, Modified: version, Version: version}
+			add(history.Record{Workload: history.Watches, Kind: history.WatchEvent, Watcher: 1, Revision: version, Call: at + 2*ms,
+				Events: []history.Event{{KV: last}}})
+		}
+	}
+	add(history.Record{Client: 99, Kind: history.Txn, Revision: version, Call: time.Second, Succeeded: true,
+		Then: []history.Op{{Type: history.Get, Key: "k", Found: []history.KV{last}}}})
+	began := time.Now()
+	wants(t, records, "registers", "")
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("that took %v", took)
 	}
 }

@@ -61,7 +61,11 @@ func elections(l *Load) finish {
 	for i, c := range l.hire(history.Elections, mix{clients: electionObservers, etcd: 3, rate: 1}) {
 		l.watchers.Go(func() { c.observe(l.life, names[i%len(names)], i%2 == 0) })
 	}
+	free := l.free(history.Elections, nil, nil, names)
 	return func(ctx context.Context) error {
+		if err := free(ctx); err != nil {
+			return err
+		}
 		for _, c := range readers {
 			for _, name := range names {
 				if err := lastly(ctx, func() error { return c.readLeader(ctx, name) }); err != nil {

@@ -38,7 +38,7 @@ func guarded(l *Load) finish {
 			}
 		})
 	}
-	return nil
+	return l.free(history.Guarded, native.names, foreign.names, nil)
 }
 
 // guard is an SDK client that writes under guards.

@@ -46,7 +46,7 @@ func mutexes(l *Load) finish {
 			}
 		})
 	}
-	return native.free(l, history.Mutexes)
+	return l.free(history.Mutexes, native.names, foreign.names, nil)
 }
 
 // mutexRig is what the clients of some mutexes share.
