@@ -113,7 +113,7 @@ type register struct {
 	sure   []porcupine.Operation
 	unsure []porcupine.Operation
 	seen   map[string]time.Duration // the first call that saw a value
-	told   map[string]time.Duration // when the log told of a value
+	told   tellings
 }
 
 func (k *register) collect(records []int) {
