@@ -91,8 +91,8 @@ func (f *refuser) judge(i int, r *history.Record) {
 	case noSpace:
 		if f.filled < 0 || f.book.records[f.filled].Call > r.Return {
 			f.violation([]int{i}, "there was no room, although no disk was filled")
-		} else if r.Kind == history.Txn && !puts(r) {
-			f.violation([]int{i}, "there was no room for what puts nothing")
+		} else if r.Kind == history.Txn && !changes(r) {
+			f.violation([]int{i}, "there was no room for what changes nothing")
 		}
 	default:
 		f.transaction(i, r)
@@ -120,11 +120,9 @@ func (f *refuser) transaction(i int, r *history.Record) {
 	}
 }
 
-func puts(r *history.Record) bool {
-	for _, ops := range [][]history.Op{r.Then, r.Else} {
-		if slices.ContainsFunc(ops, func(op history.Op) bool { return op.Type == history.Put }) {
-			return true
-		}
-	}
-	return false
+// changes says whether a transaction may need room: to put something, or to delete it,
+// which moves it to the history.
+func changes(r *history.Record) bool {
+	changing := func(op history.Op) bool { return op.Type == history.Put || op.Type == history.Delete }
+	return slices.ContainsFunc(r.Then, changing) || slices.ContainsFunc(r.Else, changing)
 }

@@ -32,7 +32,10 @@ func memoryLimit(ctx context.Context, s *Scene) error {
 	if err = n.LimitMemory(0); err != nil {
 		return err
 	}
-	return s.revive(ctx, n)
+	if err = s.revive(ctx, n); err != nil && ended(n) {
+		return s.revive(ctx, n) // the kernel had killed it, and was not done yet
+	}
+	return err
 }
 
 // fileLimit is F24. The process must live through it.
