@@ -63,9 +63,6 @@ func elections(l *Load) finish {
 	}
 	free := l.free(history.Elections, nil, nil, names)
 	return func(ctx context.Context) error {
-		if err := free(ctx); err != nil {
-			return err
-		}
 		for _, c := range readers {
 			for _, name := range names {
 				if err := lastly(ctx, func() error { return c.readLeader(ctx, name) }); err != nil {
@@ -73,7 +70,7 @@ func elections(l *Load) finish {
 				}
 			}
 		}
-		return nil
+		return free(ctx)
 	}
 }
 
