@@ -42,32 +42,30 @@ type fileSystem struct{ vfs.FS }
 // Create implements vfs.FS.
 func (f fileSystem) Create(name string) (vfs.File, error) {
 	file, err := f.FS.Create(name)
-	switch {
-	case !inLog(name):
-		return file, err
-	case err != nil:
-		return nil, toldOfCreation(err)
-	case !isLog(name):
-		return watched(name, file), nil
-	}
-	if open, ok := file.(interface{ Fd() uintptr }); ok {
+	if open, ok := file.(interface{ Fd() uintptr }); ok && err == nil && isLog(name) {
 		reserve(open.Fd(), fileBytes)
 	}
-	return spoiled(watched(name, file)), nil
+	return opened(name, file, err)
 }
 
 // ReuseForWrite implements vfs.FS.
 func (f fileSystem) ReuseForWrite(old, name string) (vfs.File, error) {
 	file, err := f.FS.ReuseForWrite(old, name)
+	return opened(name, file, err)
+}
+
+// opened is a file that will be written, or why it is not there.
+func opened(name string, file vfs.File, err error) (vfs.File, error) {
 	switch {
 	case !inLog(name):
 		return file, err
 	case err != nil:
 		return nil, toldOfCreation(err)
-	case !isLog(name):
+	case isLog(name):
+		return spoiled(watched(name, file)), nil
+	default:
 		return watched(name, file), nil
 	}
-	return spoiled(watched(name, file)), nil
 }
 
 // OpenDir implements vfs.FS.
