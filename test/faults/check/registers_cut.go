@@ -1,6 +1,7 @@
 package check
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -26,19 +27,31 @@ func (k *register) check() {
 			}
 		}
 	}
-	var start cell
+	w := window{to: math.MaxInt64, ends: int64(k.last) + 1}
 	var from int
-	var began, latest int64 // the latest return before an operation
+	var latest int64 // the latest return before an operation
 	for n := range k.sure {
 		op := &k.sure[n]
 		alone := latest < op.Call && (n+1 == len(k.sure) || k.sure[n+1].Call > op.Return)
 		if alone && n-from >= enough && k.reads(op) {
-			k.window(start, began, op.Return, k.sure[from:n+1])
-			start, from, began = k.read(&op.Input.(*touch).branch[0]), n+1, op.Return
+			cut := w
+			cut.ends, cut.to, cut.sure = op.Return, k.revision(op), k.sure[from:n+1]
+			k.window(&cut)
+			from = n + 1
+			w.start, w.began, w.from = k.read(&op.Input.(*touch).branch[0]), op.Return, cut.to
 		}
 		latest = max(latest, op.Return)
 	}
-	k.window(start, began, int64(k.last)+1, k.sure[from:])
+	w.sure = k.sure[from:]
+	k.window(&w)
+}
+
+// window is a part of the history that begins with a known state.
+type window struct {
+	start       cell
+	began, ends int64
+	from, to    int64 // revisions: after the one, up to the other
+	sure        []porcupine.Operation
 }
 
 // reads tells whether an operation does nothing but read the key.
@@ -47,33 +60,18 @@ func (k *register) reads(op *porcupine.Operation) bool {
 	return len(in.branch) == 1 && len(in.ifs) == 0 && in.branch[0].Type == history.Get
 }
 
-// window checks a part of the history that begins with a known state.
-func (k *register) window(start cell, began, ends int64, sure []porcupine.Operation) {
+func (k *register) window(w *window) {
+	sure := w.sure
 	if len(sure) == 0 {
 		return
 	}
-	seen := append([]porcupine.Operation(nil), sure...)
-	var hidden []porcupine.Operation
-	for _, op := range k.unsure {
-		if op.Call >= ends {
-			continue
-		}
-		op.Call, op.Return = max(op.Call, began), ends+1
-		at, known := k.when(k.seen, &op)
-		switch {
-		case !known:
-			hidden = append(hidden, op)
-		case int64(at) > began && int64(at) <= ends: // first seen in this window
-			seen = append(seen, op)
-		}
-	}
-	verdict := k.explain(start, began, seen, hidden)
+	verdict := k.explain(w)
 	proof := []int{sure[0].Input.(*touch).record, sure[len(sure)-1].Input.(*touch).record}
 	switch verdict {
 	case porcupine.Illegal:
-		k.violation(proof, "%q is not linearizable from %v to %v (%d operations)", k.key, time.Duration(began), time.Duration(ends), len(sure))
+		k.violation(proof, "%q is not linearizable from %v to %v (%d operations)", k.key, time.Duration(w.began), time.Duration(w.ends), len(sure))
 	case porcupine.Unknown:
-		k.undecided(proof, "%q from %v to %v: not decided in time (%d operations)", k.key, time.Duration(began), time.Duration(ends), len(sure))
+		k.undecided(proof, "%q from %v to %v: not decided in time (%d operations)", k.key, time.Duration(w.began), time.Duration(w.ends), len(sure))
 	default:
 		for n := range sure {
 			k.checked(sure[n].Input.(*touch).record)
@@ -81,31 +79,51 @@ func (k *register) window(start cell, began, ends int64, sure []porcupine.Operat
 	}
 }
 
-// explain looks for an order with as few of the hidden operations as it can, as each
-// doubles the search: none, then each by itself, the newest first, then those that the
-// log tells of, then all.
-func (k *register) explain(start cell, began int64, seen, hidden []porcupine.Operation) porcupine.CheckResult {
-	verdict := k.ask(start, seen)
-	if verdict != porcupine.Illegal || len(hidden) == 0 {
+// explain looks for an order with as few operations of unknown outcome as it can, as
+// each doubles the search: those that the log has here, then those that were seen here
+// first, then with each other by itself, the newest first, then with all.
+func (k *register) explain(w *window) porcupine.CheckResult {
+	if k.ask(w.start, append(slices.Clip(w.sure), k.placed(w)...)) == porcupine.Ok {
+		return porcupine.Ok
+	}
+	seen, hidden := k.unplaced(w)
+	verdict := k.ask(w.start, seen)
+	if verdict == porcupine.Ok || len(hidden) == 0 {
 		return verdict
 	}
-	seen = slices.Clip(seen)
-	for n := len(hidden) - 1; n >= 0; n-- {
-		if k.ask(start, append(seen, hidden[n])) == porcupine.Ok {
+	for n := len(hidden) - 1; n >= 0 && verdict == porcupine.Illegal; n-- {
+		if verdict = k.ask(w.start, append(seen, hidden[n])); verdict == porcupine.Ok {
 			return porcupine.Ok
 		}
 	}
-	if k.ask(start, append(seen, k.logged(began, hidden)...)) == porcupine.Ok {
-		return porcupine.Ok
-	}
-	return k.ask(start, append(seen, hidden...))
+	return k.ask(w.start, append(seen, hidden...))
 }
 
-// when is the moment that a map has for a value of a write of unknown outcome.
-func (k *register) when(moments map[string]time.Duration, op *porcupine.Operation) (time.Duration, bool) {
+// unplaced are the operations of a window without what the log tells: those that are
+// known to have happened in it, and the others that may have.
+func (k *register) unplaced(w *window) (seen, hidden []porcupine.Operation) {
+	seen = append(seen, w.sure...)
+	for _, op := range k.unsure {
+		if op.Call >= w.ends {
+			continue
+		}
+		op.Call, op.Return = max(op.Call, w.began), w.ends+1
+		at, known := k.sawFirst(&op)
+		switch {
+		case !known:
+			hidden = append(hidden, op)
+		case int64(at) > w.began && int64(at) <= w.ends:
+			seen = append(seen, op)
+		}
+	}
+	return slices.Clip(seen), hidden
+}
+
+// sawFirst is when somebody first saw the value of a write of unknown outcome.
+func (k *register) sawFirst(op *porcupine.Operation) (time.Duration, bool) {
 	in := op.Input.(*touch)
 	for o := range in.branch {
-		if at, ok := moments[in.branch[o].Value]; ok && in.branch[o].Type == history.Put {
+		if at, ok := k.seen[in.branch[o].Value]; ok && in.branch[o].Type == history.Put {
 			return at, true
 		}
 	}

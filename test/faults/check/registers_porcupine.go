@@ -18,17 +18,20 @@ import (
 // at any time by itself.
 //
 // A long history is cut where one read stands alone between everything before and
-// everything after it, and what it read is where the next window begins. A write of
-// unknown outcome takes part once somebody has seen its value, up to the window of
-// who saw it first. Only when a window cannot be explained so, it is tried with the
-// unseen ones too, which then may happen or not in any window; once too often in two
-// windows goes unnoticed here, but not by linear.
+// everything after it, and what it read is where the next window begins. Of the writes
+// of unknown outcome, those that the log has in a window take part in it, where it has
+// them: that is a hint where to look for an order, which porcupine proves or not. Only
+// when a window cannot be explained so, it is tried without the log: with those whose
+// value somebody saw first in this window, and then with the unseen ones too, which may
+// happen or not in any window; once too often in two windows goes unnoticed here, but
+// not by linear.
 func checkRegisters(b *book, t *tally) {
 	for _, s := range b.spaces {
 		keys, told := s.keyed(b), b.tellings(s)
 		for _, key := range keys.order {
 			k := &register{book: b, tally: t, key: key, told: told}
 			k.collect(keys.records[key])
+			k.place()
 			if !k.leased {
 				k.check()
 			}
@@ -101,6 +104,10 @@ type touch struct {
 	branch []history.Op
 	ifs    []history.Op
 	told   bool // answered
+
+	// Of an operation of unknown outcome:
+	telling          // where the log has it; zero: nowhere
+	deletesOnly bool // its transaction puts nothing
 }
 
 // register checks one key.
@@ -136,15 +143,21 @@ func (k *register) collect(records []int) {
 			continue
 		}
 		op.Return = int64(k.last) + 1
-		for _, ops := range [][]history.Op{k.mine(branch), k.mine(other)} {
-			if len(ops) > 0 {
-				op.Input = &touch{record: i, branch: ops}
+		for _, ops := range [][]history.Op{branch, other} {
+			if mine := k.mine(ops); slices.ContainsFunc(mine, writes) {
+				op.Input = &touch{record: i, branch: mine, telling: k.told.put(ops), deletesOnly: !slices.ContainsFunc(ops, puts)}
 				k.unsure = append(k.unsure, op)
 			}
 		}
 	}
-	slices.SortFunc(k.sure, func(x, y porcupine.Operation) int { return cmp.Compare(x.Call, y.Call) })
+	for _, ops := range [][]porcupine.Operation{k.sure, k.unsure} {
+		slices.SortFunc(ops, func(x, y porcupine.Operation) int { return cmp.Compare(x.Call, y.Call) })
+	}
 }
+
+func puts(op history.Op) bool { return op.Type == history.Put }
+
+func writes(op history.Op) bool { return puts(op) || op.Type == history.Delete }
 
 // mine are the operations that concern the key, and what was seen of it is noted.
 func (k *register) mine(ops []history.Op) []history.Op {

@@ -1,7 +1,6 @@
 package check
 
 import (
-	"slices"
 	"time"
 
 	"github.com/anishathalye/porcupine"
@@ -9,45 +8,20 @@ import (
 	"github.com/conclavehq/conclave/test/faults/history"
 )
 
-// logged are the operations that the log of the namespace tells of, at a moment or
-// later: they happened, and before it told so.
-func (k *register) logged(from int64, hidden []porcupine.Operation) (logged []porcupine.Operation) {
-	for _, op := range hidden {
-		at, ok := k.when(k.told.puts, &op)
-		if !ok {
-			at, ok = k.deleted(&op)
-		}
-		if ok && int64(at) >= from {
-			op.Return = max(op.Call, int64(at))
-			logged = append(logged, op)
-		}
-	}
-	return logged
-}
-
-// deleted is when the log told of a deletion of the key that an operation of unknown
-// outcome may have done.
-func (k *register) deleted(op *porcupine.Operation) (time.Duration, bool) {
-	deletes := func(o history.Op) bool { return o.Type == history.Delete }
-	if !slices.ContainsFunc(op.Input.(*touch).branch, deletes) {
-		return 0, false
-	}
-	times := k.told.deletes[k.key]
-	n, _ := slices.BinarySearch(times, time.Duration(op.Call))
-	if n == len(times) {
-		return 0, false
-	}
-	return times[n], true
-}
-
-// tellings is when the log of a namespace told of things first.
+// tellings is what the log of a namespace tells of writes of unknown outcome.
 type tellings struct {
-	puts    map[string]time.Duration   // by value
-	deletes map[string][]time.Duration // by key, in order; without those that were acknowledged
+	puts    map[string]telling   // by value
+	deletes map[string][]telling // by key, in order; without those that were acknowledged
+}
+
+// telling is where the log has a write, and when it told so first.
+type telling struct {
+	revision int64
+	at       time.Duration
 }
 
 func (b *book) tellings(s *space) tellings {
-	told := tellings{puts: make(map[string]time.Duration), deletes: make(map[string][]time.Duration)}
+	told := tellings{puts: make(map[string]telling), deletes: make(map[string][]telling)}
 	log := b.chronicle(s)
 	if log == nil {
 		return told
@@ -59,18 +33,81 @@ func (b *book) tellings(s *space) tellings {
 		}
 	}
 	for e := range log.entries {
-		at := b.records[log.entries[e].record].Return
-		for i := range log.entries[e].events {
-			switch event := &log.entries[e].events[i]; {
-			case !event.Delete:
-				told.puts[event.KV.Value] = at
-			case !acknowledged[log.entries[e].revision]:
-				told.deletes[event.KV.Key] = append(told.deletes[event.KV.Key], at)
+		entry := &log.entries[e]
+		if acknowledged[entry.revision] {
+			continue
+		}
+		here := telling{revision: entry.revision, at: b.records[entry.record].Return}
+		for i := range entry.events {
+			if event := &entry.events[i]; event.Delete {
+				told.deletes[event.KV.Key] = append(told.deletes[event.KV.Key], here)
+			} else {
+				told.puts[event.KV.Value] = here
 			}
 		}
 	}
-	for _, times := range told.deletes {
-		slices.Sort(times)
-	}
 	return told
+}
+
+// put is where the log has a branch of a transaction that puts anything, whatever key.
+// Zero when it puts nothing, or the log does not have it.
+func (t *tellings) put(branch []history.Op) telling {
+	for o := range branch {
+		if branch[o].Type == history.Put {
+			return t.puts[branch[o].Value]
+		}
+	}
+	return telling{}
+}
+
+// place finds the operations that may have done what the log tells of deletions of the
+// key, the earliest call first: like this there is one for each, if there can be. Those
+// that put something are where the log has their values.
+func (k *register) place() {
+	taken := make(map[int64]bool)
+	for n := range k.unsure {
+		taken[k.unsure[n].Input.(*touch).revision] = true
+	}
+	for _, here := range k.told.deletes[k.key] {
+		if taken[here.revision] {
+			continue
+		}
+		for n := range k.unsure {
+			in := k.unsure[n].Input.(*touch)
+			if in.deletesOnly && in.revision == 0 && k.unsure[n].Call <= int64(here.at) {
+				in.telling = here
+				break
+			}
+		}
+	}
+}
+
+// placed are the operations of unknown outcome that the log has in a window, each between
+// the calls that it lies between in the log.
+func (k *register) placed(w *window) (placed []porcupine.Operation) {
+	for _, op := range k.unsure {
+		in := op.Input.(*touch)
+		if in.revision <= w.from || in.revision > w.to {
+			continue
+		}
+		op.Call, op.Return = max(op.Call, w.began), min(max(int64(in.at), w.began), w.ends)
+		call, ret := op.Call, op.Return
+		for n := range w.sure {
+			if k.revision(&w.sure[n]) < in.revision {
+				call = max(call, w.sure[n].Call)
+			} else {
+				ret = min(ret, w.sure[n].Return)
+			}
+		}
+		if call <= ret {
+			op.Call, op.Return = call, ret
+		}
+		placed = append(placed, op)
+	}
+	return placed
+}
+
+// revision is what the record of an operation was answered with.
+func (k *register) revision(op *porcupine.Operation) int64 {
+	return k.book.records[op.Input.(*touch).record].Revision
 }

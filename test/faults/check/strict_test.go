@@ -193,3 +193,41 @@ func TestUnknownWritesThatTheLogTells(t *testing.T) {
 		t.Errorf("that took %v", took)
 	}
 }
+
+// Deletes of unknown outcome have no value that somebody could see: those that the log
+// tells of are where it has them.
+func TestUnknownDeletesThatTheLogTells(t *testing.T) {
+	var records []history.Record
+	add := func(r history.Record) {
+		r.Workload, r.Namespace, r.Return = cmp.Or(r.Workload, history.Registers), "default", max(r.Return, r.Call)
+		records = append(records, r)
+	}
+	log := func(at time.Duration, revision int64, e history.Event) {
+		add(history.Record{Workload: history.Watches, Kind: history.WatchEvent, Watcher: 1, Revision: revision, Call: at, Events: []history.Event{e}})
+	}
+	add(history.Record{Workload: history.Watches, Kind: history.WatchOpened, Watcher: 1, From: 1, Previous: true, Truth: true})
+	for i := range 60 {
+		at := time.Duration(i+1) * 10 * ms
+		guard := history.Op{Type: history.IfVersion, Key: "k", Number: 1}
+		add(history.Record{Client: int32(i), Kind: history.Txn, Outcome: history.Unknown, Call: at, Return: at + ms, If: []history.Op{guard},
+			Then: []history.Op{{Type: history.Delete, Key: "k"}}, Else: []history.Op{{Type: history.Get, Key: "k"}}})
+	}
+	var revision int64
+	for i := range 20 {
+		at := time.Second + time.Duration(i)*10*ms
+		revision++
+		kv := history.KV{Key: "k", Value: fmt.Sprint("v", i), Created: revision, Modified: revision, Version: 1}
+		add(history.Record{Client: 99, Kind: history.Txn, Revision: revision, Call: at + 2*ms, Return: at + 3*ms, Succeeded: true,
+			Then: []history.Op{{Type: history.Put, Key: "k", Value: kv.Value}}})
+		log(at+3*ms, revision, history.Event{KV: kv})
+		revision++
+		log(at+5*ms, revision, history.Event{Delete: true, KV: history.KV{Key: "k", Modified: revision}})
+		add(history.Record{Client: 98, Kind: history.Txn, Revision: revision, Call: at + 6*ms, Return: at + 7*ms, Succeeded: true,
+			Then: []history.Op{{Type: history.Get, Key: "k"}}})
+	}
+	began := time.Now()
+	wants(t, records, "registers", "")
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("that took %v", took)
+	}
+}
