@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	conclave "github.com/conclavehq/conclave/sdk"
 )
 
@@ -98,7 +100,8 @@ func TestNoSpace(t *testing.T) {
 }
 
 // The disk of a follower is nearly full, by what others put on it. It does not end;
-// the cluster refuses writes through every node until there is room.
+// the cluster refuses writes through every node until there is room, and so it does
+// deletes that this disk has no room for.
 //
 // Promise S5
 func TestNoSpaceOfAFollower(t *testing.T) {
@@ -111,6 +114,7 @@ func TestNoSpaceOfAFollower(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	putLarge(t, dial(t, three.nodes[0].clientURL), "many/", 512)
 	ballast := filepath.Join(disk, "ballast")
 	if err := os.WriteFile(ballast, make([]byte, room(t, disk)-(16<<20)), 0o600); err != nil {
 		t.Fatal(err)
@@ -126,6 +130,9 @@ func TestNoSpaceOfAFollower(t *testing.T) {
 		if _, err := client.Delete(within(t, patience), "k"); err != nil {
 			t.Errorf("%s does not delete: %v", n.name, err)
 		}
+		if _, err := client.Delete(within(t, patience), "many/", conclave.WithPrefix()); !errors.Is(err, conclave.ErrNoSpace) {
+			t.Errorf("%s: to delete what the full disk has no room to move: %v", n.name, err)
+		}
 		n.wantRefusalOfEtcd(t)
 	}
 	if err := os.Remove(ballast); err != nil {
@@ -136,6 +143,24 @@ func TestNoSpaceOfAFollower(t *testing.T) {
 		eventually(t, patience, func(ctx context.Context) error {
 			return second(client.Put(ctx, "k", n.name))
 		})
+	}
+	deleted, err := dial(t, three.nodes[2].clientURL).Delete(within(t, patience), "many/", conclave.WithPrefix())
+	if err != nil || deleted.Count != 512 {
+		t.Errorf("with room again, deleting everything gives %+v, %v", deleted, err)
+	}
+}
+
+// putLarge puts so many values of 64 KiB.
+func putLarge(t *testing.T, client *conclave.Client, prefix string, count int) {
+	t.Helper()
+	ctx := within(t, 2*patience)
+	var writing errgroup.Group
+	writing.SetLimit(16)
+	for i := range count {
+		writing.Go(func() error { return second(client.Put(ctx, fmt.Sprint(prefix, i), incompressible(uint64(i)))) })
+	}
+	if err := writing.Wait(); err != nil {
+		t.Fatal(err)
 	}
 }
 
