@@ -40,8 +40,13 @@ func patient(next http.Handler) http.Handler {
 	})
 }
 
-// streams says whether a request may have more messages than one.
+// streams says whether a request may have more messages than one. etcd's JSON gateway
+// has two calls of that kind, and tells them by their paths alone.
 func streams(r *http.Request) bool {
+	switch r.URL.Path {
+	case "/v3/watch", "/v3/lease/keepalive":
+		return true
+	}
 	kind := r.Header.Get("Content-Type")
 	return strings.HasPrefix(kind, "application/grpc") || strings.HasPrefix(kind, "application/connect+")
 }

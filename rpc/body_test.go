@@ -94,6 +94,23 @@ func TestSlowBodies(t *testing.T) {
 	})
 }
 
+// Watches and renewals over etcd's gateway are one body, whose messages are small and
+// seldom: it may be silent for as long as it likes.
+func TestStreamsOfTheGatewayAreNotCutOff(t *testing.T) {
+	for _, path := range []string{"/v3/watch", "/v3/lease/keepalive"} {
+		synctest.Test(t, func(t *testing.T) {
+			status, took, met := bodyOf(t, func(w io.Writer) {
+				_, _ = io.WriteString(w, strings.Replace(bodyHead, "/", path, 1)+"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n")
+				<-time.After(3 * bodyPatience)
+				_, _ = io.WriteString(w, "2\r\n{}\r\n0\r\n\r\n")
+			})
+			if met != nil || status != http.StatusOK || took != 3*bodyPatience {
+				t.Errorf("%s after %v: %d, %v", path, took, status, met)
+			}
+		})
+	}
+}
+
 // What is wrong with a body is its sender's fault, and a body without an end is
 // not read to it.
 func TestBadBodies(t *testing.T) {
