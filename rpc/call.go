@@ -25,9 +25,8 @@ type core struct {
 	draining context.Context
 	leaders  *leaders
 	// waits counts the calls that wait now.
-	waits prometheus.Gauge
-	// budget is what all clients together have in progress.
-	budget budget
+	waits   prometheus.Gauge
+	budgets budgets
 	// encodings are what all streams of watches share.
 	encodings encodings
 }

@@ -37,7 +37,7 @@ func newFake() (f *fake, c *core, drain context.CancelFunc) {
 	f = &fake{feed: feed.New(0)}
 	draining, drain := context.WithCancel(context.Background())
 	return f, &core{
-		budget:   budget{limits: Limits{}.withDefaults()},
+		budgets:  newBudgets(Limits{}),
 		cluster:  f,
 		draining: draining,
 		leaders:  newLeaders(f.Status),

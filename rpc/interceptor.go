@@ -9,6 +9,7 @@ import (
 
 	"connectrpc.com/connect"
 	"github.com/rs/zerolog"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/conclavehq/conclave/cluster"
 )
@@ -31,10 +32,15 @@ func (e *edge) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 			err = e.leave(procedure, recovered(recover(), err))
 			e.metrics.unaryEnded(procedure, began, codeName(err))
 		}()
-		if b := &e.core.budget; !enter(&b.unary, b.limits.Unary) {
+		size := 0
+		if message, ok := req.Any().(proto.Message); ok {
+			size = proto.Size(message)
+		}
+		unary := &e.core.budgets.unary
+		if !unary.Take(1, size) {
 			return nil, cluster.ErrOverloaded
 		}
-		defer e.core.budget.unary.Add(-1)
+		defer unary.Give(1, size)
 		ctx, done := inTime(ctx)
 		defer done()
 		return next(ctx, req)

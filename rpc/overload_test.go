@@ -185,6 +185,31 @@ func TestUnaryCallsAreBounded(t *testing.T) {
 	s.ok("KVService/Put", `{"key":"k"}`)
 }
 
+// What such calls hold is bounded, too, not their number alone.
+func TestRequestsOfUnaryCallsAreBounded(t *testing.T) {
+	s := serveWithin(t, newSite(t).node, rpc.Limits{Bytes: 1000})
+	poll := make(chan int, 1)
+	go func() {
+		code := http.StatusTooManyRequests
+		for code == http.StatusTooManyRequests { // the put may have come first
+			code, _ = s.post("WatchService/PollWatch", `{"span":{"key":"other"},"wait":"3s"}`)
+		}
+		poll <- code
+	}()
+	large := fmt.Sprintf(`{"key":"k","value":{"text":%q}}`, strings.Repeat("v", 1000))
+	ctx := within(t)
+	for code := 0; code != http.StatusTooManyRequests; {
+		code, _ = s.post("KVService/Put", large) // alone it fits
+		if ctx.Err() != nil {
+			t.Fatal("a large request beside one that waits is not refused")
+		}
+	}
+	if code := <-poll; code != http.StatusOK {
+		t.Errorf("the poll: %d", code)
+	}
+	s.ok("KVService/Put", large)
+}
+
 func heap() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)

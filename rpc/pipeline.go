@@ -110,7 +110,7 @@ func (h pipelineHandler) converse(ctx context.Context, carrier carrier) (over <-
 		turn: make(chan struct{}, 1), over: make(chan struct{}),
 	}
 	p.turn <- struct{}{}
-	p.load.init(&h.budget)
+	p.load.init(&h.budgets.calls)
 	p.out.init()
 	var writing sync.WaitGroup
 	writing.Go(func() {

@@ -1,6 +1,10 @@
 package rpc
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/conclavehq/conclave/internal/budget"
+)
 
 // load counts the calls of a stream that are not answered yet.
 type load struct {
@@ -8,11 +12,11 @@ type load struct {
 	room         sync.Cond
 	calls, bytes int
 	closed       bool
-	// node is the budget of all streams.
-	node *budget
+	// node is what all streams share.
+	node *budget.Budget
 }
 
-func (l *load) init(node *budget) { l.room.L, l.node = &l.mu, node }
+func (l *load) init(node *budget.Budget) { l.room.L, l.node = &l.mu, node }
 
 // add waits until the stream has room; open is false when it has ended. When the
 // node has none, the calls are not admitted and do not count.
@@ -22,7 +26,7 @@ func (l *load) add(calls, bytes int) (admitted, open bool) {
 	for !l.closed && l.calls > 0 && (l.calls+calls > maxPipedCalls || l.bytes+bytes > maxPipedBytes) {
 		l.room.Wait()
 	}
-	if l.closed || !l.node.take(calls, bytes) {
+	if l.closed || !l.node.Take(calls, bytes) {
 		return false, !l.closed
 	}
 	l.calls += calls
@@ -36,7 +40,7 @@ func (l *load) remove(calls, bytes int) {
 	l.calls -= calls
 	l.bytes -= bytes
 	if !l.closed {
-		l.node.give(calls, bytes)
+		l.node.Give(calls, bytes)
 	}
 	l.room.Signal()
 }
@@ -45,7 +49,7 @@ func (l *load) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.closed {
-		l.node.give(l.calls, l.bytes) // what nobody will hear of
+		l.node.Give(l.calls, l.bytes) // what nobody will hear of
 	}
 	l.closed = true
 	l.room.Signal()

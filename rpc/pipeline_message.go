@@ -86,7 +86,7 @@ var past = func() context.Context {
 func (p *pipe) plan(call *openCall, request []byte) (err error) {
 	defer func() { err = recovered(recover(), err) }()
 	if call.procedure.waits {
-		if p.standing.Load() > maxPipedWaits || p.budget.waits.Load() > p.budget.limits.Waits {
+		if p.standing.Load() > maxPipedWaits || !p.budgets.waits.Fits(call.size) {
 			return cluster.ErrOverloaded
 		}
 		request = bytes.Clone(request) // it may be there for long, and the message is not to be

@@ -17,10 +17,10 @@ import (
 func (p *pipe) stand(began time.Time, call openCall, ticket int64, result *logv1.Result) {
 	p.load.remove(1, call.size)
 	p.standing.Add(1)
-	p.budget.waits.Add(1)
+	p.budgets.waits.Force(1, call.size)
 	p.work.Go(func() {
 		defer p.standing.Add(-1)
-		defer p.budget.waits.Add(-1)
+		defer p.budgets.waits.Give(1, call.size)
 		ctx, done := p.waiting(began, call)
 		defer done()
 		end, err := p.await(ctx, call.where, ticket, result.GetIndex())
@@ -36,11 +36,7 @@ func (p *pipe) stand(began time.Time, call openCall, ticket int64, result *logv1
 func (p *pipe) alone(began time.Time, call openCall, request []byte) {
 	if call.procedure.waits {
 		p.load.remove(1, call.size)
-		if !enter(&p.standing, maxPipedWaits) {
-			p.answer(began, call, nil, cluster.ErrOverloaded)
-			return
-		}
-		if !enter(&p.budget.waits, p.budget.limits.Waits) {
+		if p.standing.Add(1) > maxPipedWaits || !p.budgets.waits.Take(1, call.size) {
 			p.standing.Add(-1)
 			p.answer(began, call, nil, cluster.ErrOverloaded)
 			return
@@ -50,7 +46,7 @@ func (p *pipe) alone(began time.Time, call openCall, request []byte) {
 	p.work.Go(func() {
 		if call.procedure.waits {
 			defer p.standing.Add(-1)
-			defer p.budget.waits.Add(-1)
+			defer p.budgets.waits.Give(1, call.size)
 		}
 		ctx, done := p.waiting(began, call)
 		defer done()

@@ -51,7 +51,7 @@ func New(config Config) *Server {
 			draining: draining,
 			leaders:  newLeaders(config.Cluster.Status),
 			waits:    metrics.waits,
-			budget:   budget{limits: config.Limits.withDefaults()},
+			budgets:  newBudgets(config.Limits),
 		},
 		mux:   http.NewServeMux(),
 		drain: drain,

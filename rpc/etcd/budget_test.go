@@ -6,11 +6,13 @@ import (
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+
+	"github.com/conclavehq/conclave/internal/budget"
 )
 
 // Each limit holds by itself, and what is answered makes room again.
 func TestLimits(t *testing.T) {
-	p := inProgress{limits: Limits{Calls: 3, Bytes: 1000, Waits: 2, Streams: 1}}
+	p := newInProgress(Limits{Calls: 3, Bytes: 1000, Waits: 2, Streams: 1})
 	wantRefused := func(_ func(), err error) {
 		t.Helper()
 		if !errors.Is(err, rpctypes.ErrGRPCRequestTooManyRequests) {
@@ -36,14 +38,34 @@ func TestLimits(t *testing.T) {
 
 	waits := []func(){wantTaken(p.call(lock, small)), wantTaken(p.call(campaign, small))}
 	wantRefused(p.call(lock, small))
+	waits[0]()
+	wantRefused(p.call(campaign, large)) // who waits holds its request
+	waits[0] = wantTaken(p.call(lock, small))
 	stream := wantTaken(p.stream())
 	wantRefused(p.stream())
 
 	for _, done := range append(waits, first, second, third, stream) {
 		done()
 	}
-	if p.calls.Load() != 0 || p.bytes.Load() != 0 || p.waits.Load() != 0 || p.streams.Load() != 0 {
-		t.Errorf("something is left: %d calls, %d bytes, %d waits, %d streams",
-			p.calls.Load(), p.bytes.Load(), p.waits.Load(), p.streams.Load())
+	for what, used := range map[string]*budget.Budget{"calls": &p.calls, "waits": &p.waits, "streams": &p.streams} {
+		if open, bytes := used.Used(); open != 0 || bytes != 0 {
+			t.Errorf("%d %s with %d bytes are left", open, what, bytes)
+		}
 	}
+}
+
+// The requests that are in progress hold no more than they may, also when they are few
+// and large.
+func TestFewCallsMayBeMuch(t *testing.T) {
+	p := newInProgress(Limits{})
+	large := &pb.PutRequest{Value: make([]byte, 1<<20)}
+	for i := range 256 {
+		if _, err := p.call("/etcdserverpb.KV/Put", large); err != nil {
+			if i < 250 {
+				t.Errorf("call %d: %v", i, err)
+			}
+			return
+		}
+	}
+	t.Error("256 MiB of requests and more are taken")
 }

@@ -50,7 +50,7 @@ func New(config Config) (*Server, error) {
 	if config.ProgressEvery <= 0 {
 		config.ProgressEvery = 10 * time.Minute
 	}
-	s := &Server{config: config, cluster: config.Cluster, open: inProgress{limits: config.Limits.withDefaults()}}
+	s := &Server{config: config, cluster: config.Cluster, open: newInProgress(config.Limits)}
 	s.draining, s.drain = context.WithCancel(context.Background())
 	s.leaders = newLeaders(s.cluster.Standing)
 	s.looking.Go(func() { s.leaders.run(s.draining) })
