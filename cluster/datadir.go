@@ -12,6 +12,7 @@ import (
 // The data directory:
 //
 //	identity      who this node is
+//	starts        which starts of this node it knows of (starts.go)
 //	LOCK          held by the process that uses the directory
 //	raft/         Dragonboat's: the Raft log of all shards
 //	sm/S-R/       the state machine of replica R of shard S
