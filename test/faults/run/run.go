@@ -20,6 +20,7 @@ import (
 	conclave "github.com/conclavehq/conclave/sdk"
 	"github.com/conclavehq/conclave/test/faults/fault"
 	"github.com/conclavehq/conclave/test/faults/history"
+	"github.com/conclavehq/conclave/test/faults/nap"
 	"github.com/conclavehq/conclave/test/faults/report"
 	"github.com/conclavehq/conclave/test/faults/rig"
 	"github.com/conclavehq/conclave/test/faults/spec"
@@ -196,12 +197,6 @@ func (r *run) rig() rig.Config {
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	nap.Take(ctx, d)
+	return ctx.Err()
 }

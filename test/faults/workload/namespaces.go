@@ -10,6 +10,7 @@ import (
 
 	conclave "github.com/conclavehq/conclave/sdk"
 	"github.com/conclavehq/conclave/test/faults/history"
+	"github.com/conclavehq/conclave/test/faults/nap"
 )
 
 const namespaceOwners = 3
@@ -170,7 +171,7 @@ func (o *namespaceOwner) complete(space string, log *truth) bool {
 		case errors.Is(err, conclave.ErrNamespaceNotFound):
 			return false
 		}
-		if !pause(ctx, 50*time.Millisecond+c.pause()) {
+		if !nap.Take(ctx, 50*time.Millisecond+c.pause()) {
 			return false
 		}
 	}
