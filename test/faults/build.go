@@ -21,7 +21,7 @@ func (f *runFlags) build(ctx context.Context, specs []spec.Spec) error {
 		return err
 	}
 	if f.binary == "" {
-		if f.binary, err = build(ctx, ".", filepath.Join(f.out, "bin", "conclave"), product); err != nil {
+		if f.binary, err = build(ctx, ".", filepath.Join(f.out, programs, "conclave"), product); err != nil {
 			return err
 		}
 	}
@@ -32,6 +32,10 @@ func (f *runFlags) build(ctx context.Context, specs []spec.Spec) error {
 	}
 	return nil
 }
+
+// programs is where what was built goes, below the directories of runs. It is hidden, so
+// that `runs/*` are the runs.
+const programs = ".bin"
 
 // product is the package of the program under test.
 const product = "./cmd/conclave"
@@ -77,7 +81,7 @@ func (f *runFlags) buildPrevious(ctx context.Context) (string, error) {
 	if err = unpack(ctx, before, tree); err != nil {
 		return "", err
 	}
-	return build(ctx, tree, filepath.Join(f.out, "bin", "conclave-previous"), product)
+	return build(ctx, tree, filepath.Join(f.out, programs, "conclave-previous"), product)
 }
 
 // previous is the commit of the last release, or the one before this while there is
