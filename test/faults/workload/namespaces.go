@@ -115,7 +115,7 @@ func (o *namespaceOwner) insist(kind history.Kind, space string) bool {
 		case o.load.stopping.Err() != nil:
 			return false
 		}
-		if wait := newPace(1); !wait.wait(o.load.life, o.pause()) {
+		if !nap.Take(o.load.life, o.pause()) {
 			return false
 		}
 	}
