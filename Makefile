@@ -13,6 +13,9 @@ CONCURRENT := ./cluster/... ./rpc/... ./sdk/... ./statemachine/...
 # How long each fuzz target runs.
 FUZZTIME ?= 10m
 
+# What runs of clusters leave behind, on a real disk: a tmpfs can lose no power.
+FAULTS_OUT ?= runs
+
 TOOL := go tool -modfile=tools/go.mod
 BUF  := tools/buf/node_modules/.bin/buf
 
@@ -39,7 +42,7 @@ compat: ## Run etcd's tools and clients against Conclave, and etcd beside it
 	go -C test/compat test -p 1 -timeout 15m ./...
 
 faults: ## Run clusters under faults for some minutes and judge them; needs root
-	go run ./test/faults run --quiet --out $${FAULTS_OUT:-$$(mktemp -d)} \
+	go run ./test/faults run --quiet --out $(FAULTS_OUT) \
 		--spec "$$(find test/faults/specs -name '*.yaml' | sort | paste -sd,)" \
 		--at-least-operations 250000 --at-least-injections 100
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/conclavehq/conclave/test/faults/rig"
 	"github.com/conclavehq/conclave/test/faults/spec"
 )
 
@@ -19,15 +21,21 @@ func (f *runFlags) build(ctx context.Context, specs []spec.Spec) error {
 		return err
 	}
 	if f.binary == "" {
-		if f.binary, err = build(ctx, ".", filepath.Join(f.out, "bin", "conclave"), product); err != nil {
+		if f.binary, err = build(ctx, ".", filepath.Join(f.out, programs, "conclave"), product); err != nil {
 			return err
 		}
 	}
 	if f.previous == "" && upgrades(specs) {
-		f.previous, err = buildPrevious(ctx, filepath.Join(f.out, "bin"))
+		if f.previous, err = f.buildPrevious(ctx); err != nil {
+			return err
+		}
 	}
-	return err
+	return nil
 }
+
+// programs is where what was built goes, below the directories of runs. It is hidden, so
+// that `runs/*` are the runs.
+const programs = ".bin"
 
 // product is the package of the program under test.
 const product = "./cmd/conclave"
@@ -57,29 +65,38 @@ func upgrades(specs []spec.Spec) bool {
 	return false
 }
 
-// buildPrevious builds the program of the last release, or of the commit before this
-// one while there is none. Without a history there is no such program: "".
-func buildPrevious(ctx context.Context, dir string) (string, error) {
-	before := git("describe", "--tags", "--abbrev=0", "HEAD~1")
+// buildPrevious builds the program before this one. Where there is no history, as in a
+// clone of one commit, it is the same program: then nodes change without a difference.
+func (f *runFlags) buildPrevious(ctx context.Context) (string, error) {
+	before := previous()
 	if before == "" {
-		before = git("rev-parse", "--verify", "--quiet", "HEAD~1")
+		fmt.Fprintln(os.Stderr, "faults: git knows no commit before this one, so upgrades are from this program to itself")
+		return f.binary, nil
 	}
-	if before == "" {
-		return "", nil
-	}
-	tree := filepath.Join(dir, "previous-source")
-	if err := os.RemoveAll(tree); err != nil {
+	tree, err := os.MkdirTemp("", "conclave-previous-")
+	if err != nil {
 		return "", err
-	}
-	if err := os.MkdirAll(tree, 0o755); err != nil {
-		return "", err
-	}
-	unpack := exec.CommandContext(ctx, "sh", "-c", `git archive "$1" | tar -x -C "$2"`, "sh", before, tree)
-	if out, err := unpack.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("unpacking %s: %w: %s", before, err, out)
 	}
 	defer func() { _ = os.RemoveAll(tree) }()
-	return build(ctx, tree, filepath.Join(dir, "conclave-previous"), product)
+	if err = unpack(ctx, before, tree); err != nil {
+		return "", err
+	}
+	return build(ctx, tree, filepath.Join(f.out, programs, "conclave-previous"), product)
+}
+
+// previous is the commit of the last release, or the one before this while there is
+// none; "" without a history.
+func previous() string {
+	return cmp.Or(git("describe", "--tags", "--abbrev=0", "HEAD~1"), git("rev-parse", "--verify", "--quiet", "HEAD~1"))
+}
+
+// unpack writes the files of a commit to a directory, or only those of some names.
+func unpack(ctx context.Context, commit, to string, names ...string) error {
+	args := append([]string{"-c", `git archive "$@" | tar -x -C "$0"`, to, commit, "--"}, names...)
+	if out, err := exec.CommandContext(ctx, "sh", args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("unpacking %s: %w: %s", commit, err, out)
+	}
+	return nil
 }
 
 // commit is that of the source, with a mark when there are changes.
@@ -100,11 +117,26 @@ func git(args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// prefetch fetches what the program under test is made of. It comes before the
+// prefetch fetches what the programs under test are made of. It comes before the
 // harness enters its namespaces, from where there is no way to a module proxy. What
 // goes wrong, the build tells.
 func prefetch() {
-	if len(os.Args) > 1 && slices.Contains([]string{"run", "replay", "planted"}, os.Args[1]) {
-		_ = exec.Command("go", "list", "-deps", product).Run()
+	if len(os.Args) < 2 || !slices.Contains([]string{"run", "replay", "planted"}, os.Args[1]) || rig.Entered() {
+		return
+	}
+	_ = exec.Command("go", "list", "-deps", product).Run()
+	before := previous()
+	if before == "" || git("rev-parse", before+":go.sum") == git("rev-parse", "HEAD:go.sum") {
+		return
+	}
+	dir, err := os.MkdirTemp("", "conclave-modules-")
+	if err != nil {
+		return
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if unpack(context.Background(), before, dir, "go.mod", "go.sum") == nil {
+		download := exec.Command("go", "mod", "download")
+		download.Dir = dir
+		_ = download.Run()
 	}
 }

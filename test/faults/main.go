@@ -28,6 +28,7 @@ func main() {
 	prefetch()
 	rig.Enter()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second one ends the program at once
 	err := root().ExecuteContext(ctx)
 	stop()
 	if err != nil && !errors.Is(err, errFound) {

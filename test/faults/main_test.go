@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/conclavehq/conclave/test/faults/fault"
 	"github.com/conclavehq/conclave/test/faults/report"
 	"github.com/conclavehq/conclave/test/faults/spec"
 )
@@ -84,25 +85,59 @@ func TestWork(t *testing.T) {
 	}
 }
 
-// The specs of the repository can be run, and those of seeds say what they once found.
-func TestSpecsOfTheRepository(t *testing.T) {
-	for pattern, least := range map[string]int{"specs/ci-*.yaml": 4, "specs/regress/*.yaml": 3} {
-		files, err := filepath.Glob(pattern)
-		if err != nil || len(files) < least {
-			t.Errorf("%d files are %s, not %d: %v", len(files), pattern, least, err)
-		}
-		for _, file := range files {
-			s, err := spec.Read(file)
-			if err != nil {
-				t.Error(err)
-				continue
-			}
-			if strings.Contains(file, "regress") && (s.Why == "" || s.Duration > 15*time.Second) {
-				t.Errorf("%s does not say why, or takes %v", file, s.Duration)
-			}
-			if len(s.Schedule()) == 0 {
-				t.Errorf("%s has no injections", file)
-			}
+// Specs of seeds say what they once found, and are short.
+func TestSpecsOfSeeds(t *testing.T) {
+	for _, s := range specsIn(t, "specs/regress/*.yaml") {
+		if s.Why == "" || s.Duration > 15*time.Second || len(s.Schedule()) == 0 {
+			t.Errorf("%s, seed %d, does not say why, or takes %v, or has no injections", s.Fault, s.Seed, s.Duration)
 		}
 	}
+}
+
+// What CI runs does not depend on how fast the machine is: its runs end after a number
+// of turns in which each fault has two at least, so that one may come to nothing, and
+// all together have more than `make faults` asks for.
+func TestSpecsOfCI(t *testing.T) {
+	turns := map[string]int{}
+	sum := 0
+	for _, s := range specsIn(t, "specs/ci-*.yaml") {
+		faults, err := s.Faults()
+		if err != nil {
+			t.Fatal(err)
+		}
+		schedule := s.Schedule()
+		if len(schedule) != s.Injections || s.Injections < 2*len(faults) || s.Injections%len(faults) != 0 {
+			t.Errorf("%s: %d turns, %d of them in the schedule, are no whole rounds of %d faults, two at least",
+				s.Fault, s.Injections, len(schedule), len(faults))
+		}
+		for _, injection := range schedule {
+			turns[injection.Fault]++
+		}
+		sum += len(schedule)
+	}
+	for _, f := range fault.All {
+		if turns[f.ID] == 0 {
+			t.Errorf("CI has no turn of %s", f.ID)
+		}
+	}
+	if sum < 110 {
+		t.Errorf("%d turns are hardly the 100 injections that `make faults` asks for", sum)
+	}
+}
+
+// specsIn reads the specs of some files, of which there is one at least.
+func specsIn(t *testing.T, pattern string) (specs []spec.Spec) {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("there is no file %s: %v", pattern, err)
+	}
+	for _, file := range files {
+		s, err := spec.Read(file)
+		if err != nil {
+			t.Error(err)
+		}
+		specs = append(specs, s)
+	}
+	return specs
 }

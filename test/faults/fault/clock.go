@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/conclavehq/conclave/test/faults/nap"
 	"github.com/conclavehq/conclave/test/faults/rig"
 	"github.com/conclavehq/conclave/test/faults/wallclock"
 )
@@ -95,7 +96,7 @@ func (s *Scene) moveHands(ctx context.Context, hands []hand) error {
 				return fmt.Errorf("%s: %w", h.node, err)
 			}
 		}
-		pause(ctx, s.Hold/4)
+		nap.Take(ctx, s.Hold/4)
 	}
 	if moved == 0 {
 		return s.nothing()

@@ -9,6 +9,7 @@ import (
 
 	conclave "github.com/conclavehq/conclave/sdk"
 	"github.com/conclavehq/conclave/test/faults/disk/damage"
+	"github.com/conclavehq/conclave/test/faults/nap"
 	"github.com/conclavehq/conclave/test/faults/rig"
 )
 
@@ -72,7 +73,7 @@ func (s *Scene) othersGoOn(ctx context.Context) error {
 		if _, err = noise.Put(ctx, "k", "v"); err == nil {
 			return nil
 		}
-		pause(ctx, 50*time.Millisecond)
+		nap.Take(ctx, 50*time.Millisecond)
 	}
 	return fmt.Errorf("the other nodes do not go on: %w", err)
 }
@@ -92,7 +93,7 @@ func snapshotStorm(ctx context.Context, s *Scene) error {
 		if err = n.Start(ctx); err != nil {
 			return err
 		}
-		pause(ctx, time.Duration(50+s.Rand.IntN(800))*time.Millisecond)
+		nap.Take(ctx, time.Duration(50+s.Rand.IntN(800))*time.Millisecond)
 		n.Kill()
 	}
 	return s.revive(ctx, n)

@@ -3,6 +3,8 @@ package fault
 import (
 	"context"
 	"time"
+
+	"github.com/conclavehq/conclave/test/faults/rig"
 )
 
 // Fault is one kind of harm.
@@ -17,6 +19,8 @@ type Fault struct {
 	Disks bool
 	// DiskBytes is how large; 0 = 1 GiB.
 	DiskBytes int64
+	// Needs is what the machine has to be capable of beside networks and disks.
+	Needs []rig.Capability
 	// Flags are added to those of every node.
 	Flags []string
 	// MayEnd: the process of who is harmed may end by itself, with a sentence.
@@ -61,7 +65,8 @@ var All = []Fault{
 	{ID: "F15", Name: "power-all", Family: "disk", Disks: true, Every: 3 * time.Second, Hold: 100 * time.Millisecond, Inject: powerAll,
 		What: "all nodes lose power at once"},
 	{ID: "F16", Name: "disk-errors", Family: "disk", MayEnd: true, Disks: true, Every: 2 * time.Second, Hold: 1500 * time.Millisecond, Inject: diskErrors,
-		What: "writes or fsyncs of one node's disk fail: its process stops, the others go on"},
+		Needs: []rig.Capability{rig.Tracing},
+		What:  "writes or fsyncs of one node's disk fail: its process stops, the others go on"},
 	{ID: "F17", Name: "disk-full", Family: "disk", MayEnd: true, Disks: true, Every: 2 * time.Second, Hold: 2 * time.Second, Inject: diskFull,
 		What: "a disk, or all, run full and get room again"},
 	{ID: "F18", Name: "slow-disk", Family: "disk", Disks: true, Every: time.Second, Hold: 3 * time.Second, Inject: slowDisk,
@@ -76,7 +81,8 @@ var All = []Fault{
 		Flags: []string{"--snapshot-count", "100"},
 		What:  "logs are compacted every hundred entries, and a node that was away needs snapshots, which are interrupted"},
 	{ID: "F23", Name: "memory", Family: "load", MayEnd: true, Every: 2 * time.Second, Hold: 1500 * time.Millisecond, Inject: memoryLimit,
-		What: "one node gets too little memory and is killed by the kernel, or crawls"},
+		Needs: []rig.Capability{rig.Limits},
+		What:  "one node gets too little memory and is killed by the kernel, or crawls"},
 	{ID: "F24", Name: "files", Family: "load", MayEnd: true, Every: 1500 * time.Millisecond, Hold: 1500 * time.Millisecond, Inject: fileLimit,
 		What: "one node may open no more files: it must not die of it"},
 	{ID: "F25", Name: "backup", Family: "mixed", Every: 2 * time.Second, Hold: 200 * time.Millisecond, Inject: backup,
@@ -84,7 +90,8 @@ var All = []Fault{
 	{ID: "F26", Name: "upgrade", Family: "mixed", Every: time.Second, Hold: 400 * time.Millisecond, Inject: upgrade,
 		What: "nodes change one by one between this program and the one before it, forth and back"},
 	{ID: "F27", Name: "overload", Family: "load", Every: 1500 * time.Millisecond, Hold: 2500 * time.Millisecond, Inject: overload,
-		What: "a node gets a tenth of a processor, or far more calls come than the cluster can do"},
+		Needs: []rig.Capability{rig.Limits},
+		What:  "a node gets a tenth of a processor, or far more calls come than the cluster can do"},
 	{ID: "F28", Name: "soup", Family: "mixed", Disks: true, Every: 500 * time.Millisecond, Hold: 1500 * time.Millisecond, Inject: soup,
 		What: "two or three of the others at a time"},
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/conclavehq/conclave/test/faults/nap"
 	"github.com/conclavehq/conclave/test/faults/rig"
 	"github.com/conclavehq/conclave/test/faults/rig/link"
 )
@@ -224,7 +225,7 @@ func (s *Scene) resets(ctx context.Context) error {
 				return err
 			}
 		}
-		pause(ctx, s.Hold/5)
+		nap.Take(ctx, s.Hold/5)
 	}
 	return s.revive(ctx, s.free()...)
 }

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/conclavehq/conclave/test/faults/nap"
 	"github.com/conclavehq/conclave/test/faults/rig"
 )
 
@@ -49,7 +50,7 @@ func pauseLeader(ctx context.Context, s *Scene) error {
 	s.begin(n.Name(), s.leads(ctx, n))
 	n.Pause()
 	defer n.Resume()
-	pause(ctx, time.Duration((0.1+1.9*s.Rand.Float64())*float64(s.Hold)))
+	nap.Take(ctx, time.Duration((0.1+1.9*s.Rand.Float64())*float64(s.Hold)))
 	n.Resume()
 	return s.revive(ctx, n)
 }
@@ -143,7 +144,7 @@ func transfers(ctx context.Context, s *Scene) error {
 			leader = to
 		}
 		cancel()
-		pause(ctx, time.Duration(s.Rand.IntN(60))*time.Millisecond)
+		nap.Take(ctx, time.Duration(s.Rand.IntN(60))*time.Millisecond)
 	}
 	if moves == 0 {
 		return s.nothing()

@@ -10,6 +10,7 @@ import (
 
 	conclave "github.com/conclavehq/conclave/sdk"
 	"github.com/conclavehq/conclave/test/faults/history"
+	"github.com/conclavehq/conclave/test/faults/nap"
 	"github.com/conclavehq/conclave/test/faults/rig"
 )
 
@@ -153,16 +154,7 @@ func (s *Scene) complain(format string, args ...any) {
 }
 
 // wait lets the harm last.
-func (s *Scene) wait(ctx context.Context) { pause(ctx, s.Hold) }
-
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
+func (s *Scene) wait(ctx context.Context) { nap.Take(ctx, s.Hold) }
 
 // revive starts nodes that have ended and waits until all of them serve.
 func (s *Scene) revive(ctx context.Context, nodes ...*rig.Node) error {

@@ -49,3 +49,23 @@ func TestFile(t *testing.T) {
 		t.Error("a history that was cut short is read as whole")
 	}
 }
+
+// The numbers of what is in old files stay: new ones come at the end. What is put in
+// before moves those that are here.
+func TestNumbersStay(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		got, want int
+	}{
+		{"Watches", int(Watches), 3}, {"Compactions", int(Compactions), 12},
+		{"WatchEnded", int(WatchEnded), 6}, {"LeaseGone", int(LeaseGone), 11}, {"OutsideWrite", int(OutsideWrite), 15},
+		{"LeaderSeen", int(LeaderSeen), 21}, {"Drained", int(Drained), 28}, {"InstancesSeen", int(InstancesSeen), 33},
+		{"Compacted", int(Compacted), 37}, {"Complaint", int(Complaint), 43},
+		{"Unknown", int(Unknown), 2}, {"Etcd", int(Etcd), 1},
+		{"Delete", int(Delete), 3}, {"IfVersion", int(IfVersion), 6},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s is %d and was %d: old histories would be read wrongly", c.name, c.got, c.want)
+		}
+	}
+}

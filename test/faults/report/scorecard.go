@@ -10,20 +10,7 @@ import (
 	"time"
 
 	"github.com/conclavehq/conclave/test/faults/fault"
-	"github.com/conclavehq/conclave/test/faults/history"
 )
-
-// row is all runs of one fault and one workload.
-type row struct {
-	fault, workload          string
-	runs, passed, injections int
-	operations               int64
-	violations, inconclusive int
-	recovery                 time.Duration // the greatest p99 of the runs
-	never                    int           // injections after which no write came
-	commits                  []string
-	command                  string
-}
 
 // Scorecard writes a row for each fault and workload that results are there of, and
 // the sums above them. Runs of several faults that took turns have a row of their own.
@@ -144,64 +131,6 @@ func outage(ms int64) string {
 		return "never"
 	}
 	return fmt.Sprint(ms, " ms")
-}
-
-// recovered is how long it took until writes came again.
-func (r *row) recovered() string {
-	if r.never > 0 {
-		return fmt.Sprintf("%v, %d never", r.recovery, r.never)
-	}
-	return r.recovery.String()
-}
-
-func rowsOf(results []*Result) []*row {
-	rows := map[[2]string]*row{}
-	for _, r := range results {
-		for _, c := range r.Cells {
-			key := [2]string{r.Spec.Fault, c.Workload}
-			at := rows[key]
-			if at == nil {
-				at = &row{fault: r.Spec.Fault, workload: c.Workload, command: r.Spec.Command()}
-				rows[key] = at
-			}
-			at.runs++
-			if r.Verdict == Passed {
-				at.passed++
-			}
-			at.injections += r.Injections
-			at.operations += c.Operations
-			at.violations += c.Violations
-			at.inconclusive += c.Inconclusive
-			at.recovery = max(at.recovery, r.Recovery.P99)
-			at.never += r.Recovery.Never
-			if !slices.Contains(at.commits, r.Commit) {
-				at.commits = append(at.commits, r.Commit)
-			}
-		}
-	}
-	var sorted []*row
-	for _, at := range rows {
-		sorted = append(sorted, at)
-	}
-	slices.SortFunc(sorted, func(a, b *row) int {
-		if c := strings.Compare(a.fault, b.fault); c != 0 {
-			return c
-		}
-		return place(a.workload) - place(b.workload)
-	})
-	return sorted
-}
-
-func place(name string) int {
-	w, _ := history.WorkloadNamed(name)
-	return int(w)
-}
-
-func title(id string) string {
-	if f, ok := fault.Find(id); ok {
-		return f.ID + " " + f.Name
-	}
-	return id
 }
 
 // thousands writes a number with commas.

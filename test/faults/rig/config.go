@@ -33,3 +33,6 @@ type Config struct {
 
 // Enter moves the program into namespaces of its own; see [link.Enter].
 func Enter() { link.Enter() }
+
+// Entered tells, before Enter, whether the program was moved there and begins again.
+func Entered() bool { return link.Entered() }

@@ -14,11 +14,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	conclave "github.com/conclavehq/conclave/sdk"
 	"github.com/conclavehq/conclave/test/faults/fault"
 	"github.com/conclavehq/conclave/test/faults/history"
+	"github.com/conclavehq/conclave/test/faults/nap"
 	"github.com/conclavehq/conclave/test/faults/report"
 	"github.com/conclavehq/conclave/test/faults/rig"
 	"github.com/conclavehq/conclave/test/faults/spec"
@@ -66,11 +68,14 @@ func Do(ctx context.Context, s spec.Spec, opt Options) (*report.Result, error) {
 	if opt.Schedule == nil {
 		opt.Schedule = s.Schedule()
 	}
-	if err := prepare(s, opt); err != nil {
-		return nil, err
-	}
 	faults, err := s.Faults()
 	if err != nil {
+		return nil, err
+	}
+	if err := rig.Capable(needs(faults)...); err != nil {
+		return nil, err
+	}
+	if err := prepare(s, opt); err != nil {
 		return nil, err
 	}
 	r := &run{spec: s, opt: opt, faults: faults, began: time.Now(), done: map[string]int{}, vain: map[string]int{}}
@@ -86,6 +91,19 @@ func Do(ctx context.Context, s spec.Spec, opt Options) (*report.Result, error) {
 		err = os.RemoveAll(opt.Work)
 	}
 	return result, err
+}
+
+// needs is what the machine has to be capable of for some faults.
+func needs(faults []fault.Fault) []rig.Capability {
+	all := []rig.Capability{rig.Networks}
+	for _, f := range faults {
+		if f.Disks {
+			all = append(all, rig.Disks)
+		}
+		all = append(all, f.Needs...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 func prepare(s spec.Spec, opt Options) error {
@@ -179,12 +197,6 @@ func (r *run) rig() rig.Config {
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	nap.Take(ctx, d)
+	return ctx.Err()
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -157,6 +158,23 @@ func TestSeedOfTheNetwork(t *testing.T) {
 	r := run{spec: spec.Spec{Seed: 7}}
 	if got := r.rig().Seed; got != 7 {
 		t.Errorf("the seed of the network is %d", got)
+	}
+}
+
+// A machine that lacks something is told before the run, not in the middle of it.
+func TestNeeds(t *testing.T) {
+	for names, want := range map[string][]rig.Capability{
+		spec.None: {rig.Networks},
+		"network": {rig.Networks},
+		"F14":     {rig.Disks, rig.Networks},
+		"disk":    {rig.Disks, rig.Networks, rig.Tracing},
+		"load":    {rig.Limits, rig.Networks},
+		"all":     {rig.Disks, rig.Limits, rig.Networks, rig.Tracing},
+	} {
+		faults, err := spec.Spec{Fault: names}.Faults()
+		if got := needs(faults); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s needs %v, want %v: %v", names, got, want, err)
+		}
 	}
 }
 

@@ -23,7 +23,9 @@ type Spec struct {
 	Seed uint64 `yaml:"seed"`
 	// Duration is how long there are faults; 30 s by default.
 	Duration time.Duration `yaml:"duration,omitempty"`
-	// Injections ends the run earlier, after so many; 0 = no such end.
+	// Injections ends the run earlier, after so many turns of faults; 0 = no such end.
+	// A run that counts its turns does as much on a slow machine as on a fast one, as
+	// long as Duration is ample.
 	Injections int `yaml:"injections,omitempty"`
 	// Workloads are names; all by default.
 	Workloads []string `yaml:"workloads,omitempty,flow"`

@@ -13,6 +13,7 @@ import (
 
 	conclave "github.com/conclavehq/conclave/sdk"
 	"github.com/conclavehq/conclave/test/faults/history"
+	"github.com/conclavehq/conclave/test/faults/nap"
 )
 
 // client makes one call at a time. It belongs to one goroutine.
@@ -107,19 +108,7 @@ func (c *client) pause() time.Duration {
 
 // rest waits, and reports whether it did so to the end: it is false after Stop.
 func (c *client) rest(d time.Duration) bool {
-	return pause(c.load.stopping, d)
-}
-
-// pause waits, and reports whether it did so before ctx ended.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
-	}
+	return nap.Take(c.load.stopping, d)
 }
 
 // between is a random duration.

@@ -9,6 +9,7 @@ import (
 	conclavev1 "github.com/conclavehq/conclave/proto/gen/conclave/v1"
 	conclave "github.com/conclavehq/conclave/sdk"
 	"github.com/conclavehq/conclave/test/faults/history"
+	"github.com/conclavehq/conclave/test/faults/nap"
 )
 
 const (
@@ -214,7 +215,7 @@ func (c *client) readLeader(life context.Context, name string) error {
 // observe records what an observer is told, over all ends of its stream: each has a
 // number of its own.
 func (c *client) observe(life context.Context, name string, byLibrary bool) {
-	for pause(life, c.pause()) {
+	for nap.Take(life, c.pause()) {
 		watcher := c.load.streams.Add(1)
 		if c.etcd != nil {
 			c.observeForeign(life, watcher, byLibrary)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/conclavehq/conclave/test/faults/history"
+	"github.com/conclavehq/conclave/test/faults/nap"
 )
 
 // patient is a client for what has to succeed when faults are healed.
@@ -44,7 +45,7 @@ func lastly(ctx context.Context, ask func() error) error {
 		if outcome, reason := judge(err); outcome == history.OK || outcome == history.Refused && !undecided[reason] {
 			return err
 		}
-		if !pause(ctx, 50*time.Millisecond) {
+		if !nap.Take(ctx, 50*time.Millisecond) {
 			return err
 		}
 	}

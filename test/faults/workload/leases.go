@@ -10,6 +10,7 @@ import (
 
 	conclave "github.com/conclavehq/conclave/sdk"
 	"github.com/conclavehq/conclave/test/faults/history"
+	"github.com/conclavehq/conclave/test/faults/nap"
 )
 
 const (
@@ -192,7 +193,7 @@ func (g *leaseRig) lookToTheEnd(ctx context.Context, observers []*client) error 
 	var looking sync.WaitGroup
 	for _, c := range observers {
 		looking.Go(func() {
-			for g.left() > 0 && pause(ctx, 10*time.Millisecond) {
+			for g.left() > 0 && nap.Take(ctx, 10*time.Millisecond) {
 				g.look(c)
 			}
 		})

@@ -96,8 +96,8 @@ func TestLoad(t *testing.T) {
 			unknown++
 		}
 	}
-	// A machine that is busy with something else may let a deadline pass.
-	if unknown > len(records)/100 {
+	// A machine that is busy with something else lets deadlines pass, of 300 ms some.
+	if unknown > len(records)/10 {
 		t.Errorf("nothing was wrong, and %d outcomes are unknown", unknown)
 	}
 	for _, w := range []history.Workload{history.Registers, history.Lists, history.Watches, history.Counters, history.Namespaces, history.Compactions} {

@@ -10,6 +10,7 @@ import (
 
 	conclave "github.com/conclavehq/conclave/sdk"
 	"github.com/conclavehq/conclave/test/faults/history"
+	"github.com/conclavehq/conclave/test/faults/nap"
 )
 
 const namespaceOwners = 3
@@ -114,7 +115,7 @@ func (o *namespaceOwner) insist(kind history.Kind, space string) bool {
 		case o.load.stopping.Err() != nil:
 			return false
 		}
-		if wait := newPace(1); !wait.wait(o.load.life, o.pause()) {
+		if !nap.Take(o.load.life, o.pause()) {
 			return false
 		}
 	}
@@ -170,7 +171,7 @@ func (o *namespaceOwner) complete(space string, log *truth) bool {
 		case errors.Is(err, conclave.ErrNamespaceNotFound):
 			return false
 		}
-		if !pause(ctx, 50*time.Millisecond+c.pause()) {
+		if !nap.Take(ctx, 50*time.Millisecond+c.pause()) {
 			return false
 		}
 	}

@@ -3,6 +3,8 @@ package workload
 import (
 	"context"
 	"time"
+
+	"github.com/conclavehq/conclave/test/faults/nap"
 )
 
 // pace spreads the steps of a client evenly over time, so that no workload can do
@@ -29,12 +31,5 @@ func (p *pace) wait(ctx context.Context, least time.Duration) bool {
 	if left <= 0 || ctx.Err() != nil {
 		return ctx.Err() == nil
 	}
-	timer := time.NewTimer(left)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return nap.Take(ctx, left)
 }

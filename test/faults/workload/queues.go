@@ -10,6 +10,7 @@ import (
 
 	conclave "github.com/conclavehq/conclave/sdk"
 	"github.com/conclavehq/conclave/test/faults/history"
+	"github.com/conclavehq/conclave/test/faults/nap"
 )
 
 const (
@@ -206,7 +207,7 @@ func drainSome(ctx context.Context, c *client, w *conclave.Worker) (left int64, 
 			return left, err
 		}
 	}
-	if len(jobs) == 0 && !pause(ctx, 50*time.Millisecond) {
+	if len(jobs) == 0 && !nap.Take(ctx, 50*time.Millisecond) {
 		return left, ctx.Err()
 	}
 	return left, nil

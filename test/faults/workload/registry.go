@@ -8,6 +8,7 @@ import (
 
 	conclavev1 "github.com/conclavehq/conclave/proto/gen/conclave/v1"
 	"github.com/conclavehq/conclave/test/faults/history"
+	"github.com/conclavehq/conclave/test/faults/nap"
 )
 
 const (
@@ -92,7 +93,7 @@ func (g *registryRig) discover(life context.Context, c *client, service string) 
 // discoverAll records what a watcher of a service is told, over all ends of its
 // watch: each has a number of its own.
 func (c *client) discoverAll(life context.Context, service string) {
-	for pause(life, c.pause()) {
+	for nap.Take(life, c.pause()) {
 		watcher := c.load.streams.Add(1)
 		for update, err := range c.sdk.WatchInstances(life, service) {
 			if err != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/conclavehq/conclave/test/faults/history"
+	"github.com/conclavehq/conclave/test/faults/nap"
 )
 
 // drainWatches waits until the watches that are open have come to the head, so that
@@ -38,7 +39,7 @@ func (l *Load) drainWatches(ctx context.Context) error {
 				c.nudge(ctx, counter, &w.r)
 			}
 		}
-		if !pause(ctx, 20*time.Millisecond) {
+		if !nap.Take(ctx, 20*time.Millisecond) {
 			w := behind[0]
 			return fmt.Errorf("workload: watcher %d of %q (%s) was told up to revision %d of %d: %w",
 				w.watcher, w.r.Key, w.client.node, w.last.Load(), head, ctx.Err())

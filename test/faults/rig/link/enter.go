@@ -44,6 +44,10 @@ func Enter() {
 // errNotInside is why Enter has not moved this process.
 var errNotInside = errors.New("the program did not call link.Enter")
 
+// Entered tells, before Enter is called, that Enter has done its work already and this
+// is the program that began once more.
+func Entered() bool { return os.Getenv(role) != "" }
+
 // beginInside does not return when it works.
 func beginInside() error {
 	if err := Capable(); err != nil {
