@@ -28,6 +28,15 @@ func (k Kind) String() string {
 	return fmt.Sprintf("kind %d", k)
 }
 
+// String is the event with what was there before it, if that was told.
+func (e Event) String() string {
+	text := fmt.Sprintf("{Delete:%v KV:%+v", e.Delete, e.KV)
+	if e.Previous != nil {
+		text += fmt.Sprintf(" Previous:%+v", *e.Previous)
+	}
+	return text + "}"
+}
+
 // told are the fields that the head of a line has.
 var told = map[string]bool{"Client": true, "Workload": true, "Kind": true, "Call": true, "Return": true, "Outcome": true}
 
