@@ -2,11 +2,13 @@ package history
 
 import (
 	"bufio"
+	"cmp"
 	"compress/gzip"
 	"encoding/gob"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"sync"
 	"time"
@@ -32,6 +34,10 @@ func Create(path string) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newWriter(file)
+}
+
+func newWriter(file *os.File) (*Writer, error) {
 	zip, err := gzip.NewWriterLevel(file, gzip.BestSpeed)
 	if err != nil {
 		return nil, err
@@ -62,13 +68,19 @@ func (w *Writer) Count() int64 {
 	return w.count
 }
 
-// Close completes the file. Records that are added later are lost.
+// Close completes the file. Records that are added later are lost. The error is the
+// first one of the disk; those that follow from it are not told.
 func (w *Writer) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	err := errors.Join(w.err, w.buffer.Flush(), w.zip.Close(), w.file.Close())
+	first := w.err
+	for _, err := range []error{w.buffer.Flush(), w.zip.Close(), w.file.Close()} {
+		if first == nil {
+			first = err
+		}
+	}
 	w.err = errors.New("the history is closed")
-	return err
+	return first
 }
 
 // Read returns all records of a file, in the order in which they were added, which
@@ -82,18 +94,39 @@ func Read(path string) ([]Record, error) {
 	defer func() { _ = file.Close() }()
 	zip, err := gzip.NewReader(file)
 	if err != nil {
-		return nil, fmt.Errorf("%s is not a history: %w", path, err)
+		return nil, unreadable(path, 0, err)
 	}
 	var records []Record
-	decoder := gob.NewDecoder(bufio.NewReaderSize(zip, 1<<20))
+	text := bufio.NewReaderSize(zip, 1<<20)
+	decoder := gob.NewDecoder(text)
 	for {
 		var r Record
-		switch err := decoder.Decode(&r); {
-		case errors.Is(err, io.EOF):
-			return records, nil
-		case err != nil:
-			return records, fmt.Errorf("%s, record %d: %w", path, len(records), err)
+		err := decoder.Decode(&r)
+		if errors.Is(err, io.EOF) {
+			// Of a damaged record the decoder may say EOF, too: then more follows.
+			if _, err = text.ReadByte(); errors.Is(err, io.EOF) {
+				return records, nil
+			}
+			err = cmp.Or(err, errDamaged)
+		}
+		if err != nil {
+			return records, unreadable(path, len(records), err)
 		}
 		records = append(records, r)
 	}
+}
+
+var errDamaged = errors.New("a record is damaged")
+
+// unreadable says what is wrong with a file, so many records of which are sound. What
+// the decoder says of it is about bytes, and tells nobody more.
+func unreadable(path string, sound int, err error) error {
+	var disk *fs.PathError
+	switch {
+	case errors.As(err, &disk):
+		return err
+	case sound == 0:
+		return fmt.Errorf("%s is not a history, or it is damaged from its begin on", path)
+	}
+	return fmt.Errorf("%s is damaged or was cut short after %d records", path, sound)
 }
