@@ -54,6 +54,8 @@ the first table says how far the runs below have come.
   its work, in whatever workload. Operations and injections of the others count, too.
 - *operations checked* are calls and events that a checker decided about, each counted once.
 - *inconclusive* is what no checker could decide. It counts as failed.
+- *kills* are the injections of F01 and F02, *power losses* those of F14 and F15. Other
+  faults kill and start nodes, too, and are not among them.
 - *p99 recovery* is from the end of an injection to the next acknowledged write, the
   greatest of the runs. *never* counts injections after which there was none.
 - *again* repeats the first of the runs: the same schedule, targets and choices of the
@@ -63,14 +65,15 @@ the first table says how far the runs below have come.
 
 // totals are sums over all runs.
 type totals struct {
-	runs, passed, injections  int
-	operations                int64
-	violations, inconclusive  int
-	outages                   []int64 // after kills of leaders, in milliseconds
-	control                   control
-	kills, powerOne, powerAll int
-	faults                    map[string]bool // those that did harm
-	took                      time.Duration
+	runs, passed, injections int
+	operations               int64
+	violations, inconclusive int
+	outages                  []int64 // after kills of leaders, in milliseconds
+	control                  control
+	killOne, killAll         int
+	powerOne, powerAll       int
+	faults                   map[string]bool // those that did harm
+	took                     time.Duration
 }
 
 func (t *totals) add(r *Result) {
@@ -97,16 +100,17 @@ func (t *totals) add(r *Result) {
 		}
 	}
 	t.control.add(r.Notes)
-	t.kills += r.ByFault["F01"]
+	t.killOne += r.ByFault["F01"]
+	t.killAll += r.ByFault["F02"]
 	t.powerOne += r.ByFault["F14"]
 	t.powerAll += r.ByFault["F15"]
 }
 
 func (t *totals) write(w *strings.Builder) {
-	_, _ = fmt.Fprintf(w, "| runs | passed | hours | faults | injections | operations checked | violations | inconclusive | kills | power losses of one | of all |\n")
-	w.WriteString("|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")
-	_, _ = fmt.Fprintf(w, "| %d | %d | %.1f | %d of %d | %s | %s | %d | %d | %d | %d | %d |\n", t.runs, t.passed, t.took.Hours(), len(t.faults), len(fault.All),
-		thousands(int64(t.injections)), thousands(t.operations), t.violations, t.inconclusive, t.kills, t.powerOne, t.powerAll)
+	_, _ = fmt.Fprintf(w, "| runs | passed | hours | faults | injections | operations checked | violations | inconclusive | kills of one | of all | power losses of one | of all |\n")
+	w.WriteString("|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")
+	_, _ = fmt.Fprintf(w, "| %d | %d | %.1f | %d of %d | %s | %s | %d | %d | %d | %d | %d | %d |\n", t.runs, t.passed, t.took.Hours(), len(t.faults), len(fault.All),
+		thousands(int64(t.injections)), thousands(t.operations), t.violations, t.inconclusive, t.killOne, t.killAll, t.powerOne, t.powerAll)
 }
 
 // writeTimes tells how long writes were away after a leader had been killed, and what

@@ -46,7 +46,7 @@ func (errBroken) Error() string { return "not whole again" }
 func TestScorecard(t *testing.T) {
 	r := &Result{
 		Spec:   spec.Spec{Fault: "F01", Seed: 3, Nodes: 3, Duration: time.Minute, Rate: 1},
-		Commit: "abc", Verdict: Violated, Injections: 20, ByFault: map[string]int{"F01": 20},
+		Commit: "abc", Verdict: Violated, Injections: 20, ByFault: map[string]int{"F01": 20, "F02": 7},
 		Cells:    []Cell{{Workload: "registers", Operations: 1234567, Violations: 2}, {Workload: "queues", Operations: 5}},
 		Recovery: Spread{P99: 80 * time.Millisecond},
 		Outages:  []int64{900, -1, 700, 1100},
@@ -58,7 +58,7 @@ func TestScorecard(t *testing.T) {
 	}
 	for _, want := range []string{
 		"| F01 kill-one | registers | 2 | 0 | 40 | 2,469,134 | 4 | 0 | 80ms | abc | `go run ./test/faults run --fault F01 --seed 3 --nodes 3 --duration 1m0s` |",
-		"| 2 | 0 | 0.0 | 1 of 28 | 40 | 2,469,144 | 4 | 0 | 40 | 0 | 0 |",
+		"| 2 | 0 | 0.0 | 2 of 28 | 40 | 2,469,144 | 4 | 0 | 40 | 14 | 0 | 0 |",
 		"8 times: p50 1100 ms, p99 never, max never; 2 times none until the end",
 		"6 of 800 updates were lost",
 	} {
