@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/conclavehq/conclave/test/faults/fault"
 )
 
 // Read reads a spec from a file.
@@ -23,7 +25,31 @@ func Read(path string) (Spec, error) {
 	if err != nil {
 		return Spec{}, fmt.Errorf("%s: %w", path, err)
 	}
-	return s.Complete()
+	if s, err = s.Complete(); err != nil {
+		return Spec{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return s, nil
+}
+
+// ReadSchedule reads the schedule of a run from a file.
+func ReadSchedule(path string) ([]Injection, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var schedule []Injection
+	if err = Decode(text, &schedule); err == nil && schedule == nil {
+		err = errors.New("it has no schedule; that of a run without injections is []")
+	}
+	for i, injection := range schedule {
+		if _, ok := fault.Find(injection.Fault); !ok && err == nil {
+			err = fmt.Errorf("there is no fault %q, which is that of injection %d", injection.Fault, i)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return schedule, nil
 }
 
 // Decode reads the YAML of a spec, a schedule or a result. Unlike yaml.Unmarshal it
@@ -36,7 +62,7 @@ func Decode(text []byte, to any) error {
 	if errors.Is(err, io.EOF) {
 		return nil // a file without anything
 	}
-	return err
+	return plain(err)
 }
 
 // Write writes a spec or a schedule to a file.

@@ -57,14 +57,26 @@ func (s Spec) Complete() (Spec, error) {
 	if s.Fault == "" {
 		s.Fault = None
 	}
-	if _, err := s.Faults(); err != nil {
-		return s, err
+	return s, s.Check()
+}
+
+// Check says what is wrong with a spec in which nothing is left to the defaults.
+func (s Spec) Check() error {
+	if s.Fault == "" {
+		return fmt.Errorf("it names no fault; a run without any says %q", None)
 	}
-	if s.Nodes < 1 || s.Nodes > 7 || s.Duration < time.Second || s.Duration > 24*time.Hour || s.Rate < 0 || s.Rate > 100 {
-		return s, fmt.Errorf("1 to 7 nodes, 1s to 24h and a rate up to 100 can be run, not %d, %v and %v", s.Nodes, s.Duration, s.Rate)
+	if _, err := s.Faults(); err != nil {
+		return err
+	}
+	if s.Nodes < 1 || s.Nodes > 7 || s.Duration < time.Second || s.Duration > 24*time.Hour || !(s.Rate > 0 && s.Rate <= 100) {
+		return fmt.Errorf("1 to 7 nodes, 1s to 24h and a rate up to 100 can be run, not %d, %v and %v", s.Nodes, s.Duration, s.Rate)
+	}
+	if s.Seed == 0 || s.Injections < 0 || s.Every < 0 || s.Hold < 0 {
+		return fmt.Errorf("a seed is 1 at least, and no number of injections and no time is negative: not %d, %d, %v and %v",
+			s.Seed, s.Injections, s.Every, s.Hold)
 	}
 	_, err := s.Only()
-	return s, err
+	return err
 }
 
 // Command is the command line that does such a run. Flags of nodes have to be said
