@@ -17,7 +17,7 @@ const proofs = 10
 // was acknowledged. A run that did not do what its spec asks for proves nothing of it,
 // however little is wrong, and is inconclusive.
 func (r *Result) Judge(found check.Report, acknowledged map[history.Workload]int64, failed error) {
-	r.Verdict, r.Cells, r.Notes, r.Failures = Passed, nil, nil, nil
+	r.Verdict, r.Unjudged, r.Cells, r.Notes, r.Failures = Passed, "", nil, nil, nil
 	if r.Idle = r.idle(acknowledged); len(r.Idle) > 0 {
 		r.Verdict = Inconclusive
 	}

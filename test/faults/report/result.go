@@ -25,6 +25,9 @@ type Result struct {
 	Verdict Verdict       `yaml:"verdict"`
 	// Failures are what kept the run from being done as its spec says; none if nothing.
 	Failures []string `yaml:"failures,omitempty"`
+	// Unjudged says why no checker has looked at the run; "" = they all have. Then it has
+	// no cells, and no times.
+	Unjudged string `yaml:"unjudged,omitempty"`
 	// ByNodes says that the nodes caused the failure, not the harness: see rig.Unwell.
 	ByNodes bool `yaml:"by_nodes,omitempty"`
 	// Idle says what the spec asked for and the run did not do, so that nothing is
@@ -60,6 +63,9 @@ const (
 	Inconclusive Verdict = "inconclusive"
 	// Broken: the harness could not do what the spec says.
 	Broken Verdict = "broken"
+	// Interrupted: its user ended the run. What the log says in the end was not read, so
+	// that nothing can be compared with it, now or later.
+	Interrupted Verdict = "interrupted"
 )
 
 // Cell is one workload of a run.

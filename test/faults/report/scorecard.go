@@ -51,7 +51,8 @@ The goal of a release is 20 million operations and 2,000 injections over all 28 
 the first table says how far the runs below have come.
 
 - *passed* are runs in which nothing was wrong, nothing undecided and the harness did
-  its work, in whatever workload. Operations and injections of the others count, too.
+  its work, in whatever workload. Operations and injections of the others count, too,
+  unless the run was not judged: it was interrupted, or its history cannot be read.
 - *operations checked* are calls and events that a checker decided about, each counted once.
 - *inconclusive* is what no checker could decide. It counts as failed.
 - *kills* are the injections of F01 and F02, *power losses* those of F14 and F15. Other
@@ -81,6 +82,9 @@ func (t *totals) add(r *Result) {
 		t.faults = map[string]bool{}
 	}
 	t.runs++
+	if r.Unjudged != "" {
+		return
+	}
 	if r.Verdict == Passed {
 		t.passed++
 	}

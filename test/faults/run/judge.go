@@ -3,6 +3,7 @@ package run
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -27,15 +28,25 @@ func (r *run) judge(failed error) (*report.Result, error) {
 		result.Injections += n
 	}
 	result.Took = time.Since(r.began).Round(time.Millisecond)
+	if errors.Is(failed, errInterrupted) {
+		result.Interrupt()
+		return result, result.Write(filepath.Join(r.opt.Out, ResultFile))
+	}
 	return result, Judge(r.opt.Out, result, failed)
 }
 
 // Judge has the checkers look at the history in a run's directory and writes the
-// result there. It is how an old run is judged again after a checker has changed.
+// result there. It is how an old run is judged again after a checker has changed. When
+// the history cannot be read, the result says so, and so does the error. A run that was
+// interrupted stays as it is.
 func Judge(dir string, result *report.Result, failed error) error {
+	if result.Verdict == report.Interrupted {
+		return nil
+	}
 	records, err := history.Read(filepath.Join(dir, HistoryFile))
 	if err != nil {
-		return err
+		result.Unreadable(err)
+		return errors.Join(err, result.Write(filepath.Join(dir, ResultFile)))
 	}
 	found := check.Run(records, check.Options{})
 	result.Judge(found, acknowledged(records), failed)

@@ -10,7 +10,6 @@ package run
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -80,10 +79,12 @@ func Do(ctx context.Context, s spec.Spec, opt Options) (*report.Result, error) {
 	}
 	r := &run{spec: s, opt: opt, faults: faults, began: time.Now(), done: map[string]int{}, vain: map[string]int{}}
 	failed := r.all(ctx)
-	if r.history == nil {
-		return nil, failed
+	if r.history != nil {
+		err = r.history.Close()
+	} else if !errors.Is(failed, errInterrupted) {
+		err = failed
 	}
-	if err := r.history.Close(); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	result, err := r.judge(failed)
@@ -106,20 +107,6 @@ func needs(faults []fault.Fault) []rig.Capability {
 	return slices.Compact(all)
 }
 
-func prepare(s spec.Spec, opt Options) error {
-	if left, err := os.ReadDir(opt.Work); err == nil && len(left) > 0 {
-		return fmt.Errorf("%s has the data of another run, on which no cluster can begin", opt.Work)
-	}
-	for _, dir := range []string{opt.Out, opt.Work} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return err
-		}
-	}
-	return errors.Join(
-		spec.Write(filepath.Join(opt.Out, SpecFile), s),
-		spec.Write(filepath.Join(opt.Out, ScheduleFile), opt.Schedule))
-}
-
 // run is a run that goes on. Its fields are for the one goroutine of Do.
 type run struct {
 	spec    spec.Spec
@@ -135,9 +122,17 @@ type run struct {
 	turns   []turn
 }
 
+// errInterrupted says that the context of the run ended before the run did.
+var errInterrupted = errors.New("interrupted")
+
 // all does everything up to the judgement.
 func (r *run) all(ctx context.Context) (failed error) {
-	defer func() { failed = errors.Join(failed, r.end()) }()
+	defer func() {
+		if failed != nil && ctx.Err() != nil {
+			failed = errInterrupted // whatever was under way, and has failed of it
+		}
+		failed = errors.Join(failed, r.end())
+	}()
 	if err := r.start(ctx); err != nil {
 		return err
 	}
