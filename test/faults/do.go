@@ -18,6 +18,9 @@ type doer func(ctx context.Context, s spec.Spec, dir string, flags runFlags, sch
 
 // doAll does runs one after the other and tells each.
 func doAll(ctx context.Context, specs []spec.Spec, flags runFlags, least totals, do doer) error {
+	if err := flags.fits(len(specs)); err != nil {
+		return err
+	}
 	if err := flags.build(ctx, specs); err != nil {
 		return err
 	}
@@ -29,7 +32,7 @@ func doAll(ctx context.Context, specs []spec.Spec, flags runFlags, least totals,
 			dir = flags.dir
 		}
 		result, err := do(ctx, s, dir, flags, nil)
-		if err != nil {
+		if err = ended(result, dir, err); err != nil {
 			return err
 		}
 		tell(result, dir)
@@ -47,6 +50,15 @@ func doAll(ctx context.Context, specs []spec.Spec, flags runFlags, least totals,
 		return errFound
 	}
 	return few
+}
+
+// ended is why a run has no verdict that counts: there is no result, or the user has
+// ended it.
+func ended(r *report.Result, dir string, err error) error {
+	if err == nil && r.Verdict == report.Interrupted {
+		return fmt.Errorf("%s: %s", dir, r.Unjudged)
+	}
+	return err
 }
 
 // name is what a run's directory is called after.
@@ -88,6 +100,9 @@ func tell(r *report.Result, dir string) {
 		r.Recovery.P99, r.Outage.P50, r.Outage.P99, r.Outage.Count, dir)
 	for _, failure := range r.Failures {
 		fmt.Println("    " + failure)
+	}
+	if r.Unjudged != "" {
+		fmt.Println("    " + r.Unjudged)
 	}
 	for _, idle := range r.Idle {
 		fmt.Println("    " + idle)

@@ -31,6 +31,9 @@ func main() {
 	context.AfterFunc(ctx, stop) // a second one ends the program at once
 	err := root().ExecuteContext(ctx)
 	stop()
+	if errors.Is(err, context.Canceled) {
+		err = errInterrupted
+	}
 	if err != nil && !errors.Is(err, errFound) {
 		fmt.Fprintln(os.Stderr, "faults:", err)
 	}
@@ -51,6 +54,9 @@ func exitCode(err error) int {
 // errFound ends the program with 1: the harness worked, and found something.
 var errFound = errors.New("something is wrong")
 
+// errInterrupted is what is left to say of what a signal has ended.
+var errInterrupted = errors.New("interrupted")
+
 func root() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:           "faults",
@@ -58,6 +64,7 @@ func root() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
 	cmd.AddCommand(runCommand(), checkCommand(), replayCommand(), gridCommand(), showCommand(), plantedCommand(), listCommand())
 	return cmd
 }

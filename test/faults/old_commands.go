@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -20,30 +22,47 @@ func checkCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check RUN...",
 		Short: "Judge the histories of old runs again",
-		Args:  cobra.MinimumNArgs(1),
+		Args:  atLeastOne,
 		RunE: func(_ *cobra.Command, dirs []string) error {
-			found := false
-			for _, dir := range dirs {
-				result, err := report.Read(filepath.Join(dir, run.ResultFile))
-				if err != nil {
-					return err
-				}
-				var failed error
-				if len(result.Failures) > 0 {
-					failed = fmt.Errorf("%s", result.Failures[0])
-				}
-				if err = run.Judge(dir, result, failed); err != nil {
-					return err
-				}
-				tell(result, dir)
-				found = found || result.Verdict != report.Passed
-			}
-			if found {
-				return errFound
-			}
-			return nil
+			return checkAll(dirs)
 		},
 	}
+}
+
+// checkAll judges one run after the other. One that cannot be judged does not keep the
+// others from it.
+func checkAll(dirs []string) error {
+	found := false
+	var failed error
+	for _, dir := range dirs {
+		result, err := checkOne(dir)
+		if err != nil {
+			failed = errors.Join(failed, err)
+			continue
+		}
+		tell(result, dir)
+		found = found || result.Verdict != report.Passed
+	}
+	if found && failed != nil {
+		fmt.Println(failed)
+	}
+	if found {
+		return errFound
+	}
+	return failed
+}
+
+func checkOne(dir string) (*report.Result, error) {
+	result, err := report.Read(filepath.Join(dir, run.ResultFile))
+	if err != nil {
+		return nil, err
+	}
+	var failed error
+	if len(result.Failures) > 0 {
+		failed = errors.New(result.Failures[0])
+	}
+	err = run.Judge(dir, result, failed)
+	return result, ended(result, dir, err)
 }
 
 func replayCommand() *cobra.Command {
@@ -51,44 +70,56 @@ func replayCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "replay RUN",
 		Short: "Do a run once more, with its spec and its schedule",
-		Args:  cobra.ExactArgs(1),
+		Args:  between(1, 1),
 		RunE: func(cmd *cobra.Command, dirs []string) error {
 			s, err := spec.Read(filepath.Join(dirs[0], run.SpecFile))
 			if err != nil {
 				return err
 			}
-			text, err := os.ReadFile(filepath.Join(dirs[0], run.ScheduleFile))
+			schedule, err := spec.ReadSchedule(filepath.Join(dirs[0], run.ScheduleFile))
 			if err != nil {
 				return err
 			}
-			var schedule []spec.Injection
-			if err = spec.Decode(text, &schedule); err != nil {
-				return err
-			}
-			if err = flags.build(cmd.Context(), []spec.Spec{s}); err != nil {
-				return err
-			}
-			dir := fmt.Sprintf("%s-again-%s", filepath.Clean(dirs[0]), time.Now().UTC().Format("150405"))
-			result, err := do(cmd.Context(), s, dir, flags, schedule)
-			if err != nil {
-				return err
-			}
-			tell(result, dir)
-			if result.Verdict != report.Passed {
-				return errFound
-			}
-			return nil
+			return replay(cmd.Context(), s, schedule, dirs[0], flags, do)
 		},
 	}
 	flags.register(cmd)
+	out := cmd.Flags().Lookup("out")
+	out.DefValue, out.Usage, flags.out = "", out.Usage+" (default: beside RUN)", ""
 	return cmd
+}
+
+// replay does a run once more, beside the old one if no flag says where.
+func replay(ctx context.Context, s spec.Spec, schedule []spec.Injection, old string, flags runFlags, do doer) error {
+	old, err := filepath.Abs(old)
+	if err != nil {
+		return err
+	}
+	flags.out = cmp.Or(flags.out, filepath.Dir(old))
+	if err = flags.fits(1); err != nil {
+		return err
+	}
+	if err = flags.build(ctx, []spec.Spec{s}); err != nil {
+		return err
+	}
+	again := fmt.Sprintf("%s-again-%s", filepath.Base(old), time.Now().UTC().Format("150405"))
+	dir := cmp.Or(flags.dir, filepath.Join(flags.out, again))
+	result, err := do(ctx, s, dir, flags, schedule)
+	if err = ended(result, dir, err); err != nil {
+		return err
+	}
+	tell(result, dir)
+	if result.Verdict != report.Passed {
+		return errFound
+	}
+	return nil
 }
 
 func gridCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "grid RUN... [SEARCH.yaml...]",
 		Short: "Write a table of what came of runs",
-		Args:  cobra.MinimumNArgs(1),
+		Args:  atLeastOne,
 		RunE: func(_ *cobra.Command, dirs []string) error {
 			var results []*report.Result
 			var searches []*report.Search
@@ -116,11 +147,12 @@ func listCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "Tell the faults and the workloads",
-		Args:  cobra.NoArgs,
+		Args:  none,
 		Run: func(*cobra.Command, []string) {
 			for _, f := range fault.All {
 				fmt.Printf("%s  %-14s %-8s %s\n", f.ID, f.Name, f.Family, f.What)
 			}
+			fmt.Printf("\nall   every one of them, in turns\n%-5s no fault\n", spec.None)
 			fmt.Print("\nworkloads:")
 			for _, w := range history.Workloads {
 				fmt.Print(" ", w)

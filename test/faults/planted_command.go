@@ -35,7 +35,7 @@ func plantedCommand() *cobra.Command {
 internal/planted at a time, and does runs of the fault that should show it, with one seed
 after the other, until a checker finds something, the nodes do not come back, or the
 time is over. A run that the harness could not do finds nothing.`,
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error { return s.all(cmd.Context()) },
 	}
 	s.flags.register(cmd)

@@ -2,10 +2,12 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/conclavehq/conclave/test/faults/run"
 	"github.com/conclavehq/conclave/test/faults/spec"
 )
 
@@ -24,6 +26,17 @@ func (f *runFlags) register(cmd *cobra.Command) {
 	cmd.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "do not tell each injection")
 }
 
+// fits says why so many runs cannot have the directory that --dir names.
+func (f *runFlags) fits(runs int) error {
+	if f.dir == "" {
+		return nil
+	}
+	if runs != 1 {
+		return fmt.Errorf("--dir is for one run, and these are %d; --out gets a directory for each", runs)
+	}
+	return run.Fresh(f.dir)
+}
+
 func runCommand() *cobra.Command {
 	var flags runFlags
 	var s spec.Spec
@@ -33,8 +46,11 @@ func runCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Do a run, or one for each of several faults",
-		Args:  cobra.NoArgs,
+		Args:  none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := unclear(cmd.Flags(), s, files); err != nil {
+				return err
+			}
 			specs, err := specsOf(s, files, each)
 			if err != nil {
 				return err
@@ -43,7 +59,7 @@ func runCommand() *cobra.Command {
 		},
 	}
 	flags.register(cmd)
-	cmd.Flags().StringSliceVar(&files, "spec", nil, "YAML files with a spec each, instead of the flags below")
+	cmd.Flags().StringSliceVar(&files, "spec", nil, "YAML files with a spec each, instead of --fault and the flags that go with it")
 	cmd.Flags().Int64Var(&least.operations, "at-least-operations", 0, "fail unless all runs together checked so many")
 	cmd.Flags().IntVar(&least.injections, "at-least-injections", 0, "fail unless all runs together had so many")
 	cmd.Flags().StringVar(&s.Fault, "fault", "all", "ids, names or families of faults, with commas; all; none")

@@ -21,13 +21,13 @@ func showCommand() *cobra.Command {
 asked and what was answered. A violation names the numbers of the records that prove it.`,
 		Example: `  go run ./test/faults show runs/F01-42 '"orders/7"'
   go run ./test/faults show runs/F01-42 --from 12s --to 14s`,
-		Args: cobra.RangeArgs(1, 2),
+		Args: between(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			match := regexp.MustCompile("")
 			if len(args) == 2 {
 				var err error
 				if match, err = regexp.Compile(args[1]); err != nil {
-					return err
+					return fmt.Errorf("%q is no regular expression: %w", args[1], err)
 				}
 			}
 			records, err := history.Read(filepath.Join(args[0], run.HistoryFile))

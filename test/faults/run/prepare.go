@@ -13,7 +13,7 @@ import (
 func Fresh(dir string) error {
 	for _, name := range []string{SpecFile, ScheduleFile, HistoryFile, ResultFile} {
 		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
-			return fmt.Errorf("%s has another run, of which %s is left; a run needs a directory to itself", dir, name)
+			return fmt.Errorf("%s has the %s of another run; a run needs a directory to itself", dir, name)
 		}
 	}
 	return nil
