@@ -105,7 +105,7 @@ func (c *Cluster) start(ctx context.Context) error {
 	}
 	for _, n := range c.nodes {
 		if err := n.WaitReady(ctx); err != nil {
-			return fmt.Errorf("%w; its log ends with:\n%s", err, strings.Join(n.LastLog(10), "\n"))
+			return fmt.Errorf("%w; %s", err, n.lastLog(10))
 		}
 	}
 	return nil

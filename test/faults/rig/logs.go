@@ -3,6 +3,7 @@
 package rig
 
 import (
+	"bytes"
 	"io"
 	"os"
 	"strings"
@@ -32,6 +33,19 @@ func (n *Node) LastLog(count int) []string {
 	if err != nil {
 		return nil
 	}
-	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	text = bytes.TrimSpace(text)
+	if len(text) == 0 {
+		return nil
+	}
+	lines := strings.Split(string(text), "\n")
 	return lines[max(0, len(lines)-count):]
+}
+
+// lastLog tells the last lines in the words of an error.
+func (n *Node) lastLog(count int) string {
+	lines := n.LastLog(count)
+	if len(lines) == 0 {
+		return "it logged nothing"
+	}
+	return "its log ends with:\n" + strings.Join(lines, "\n")
 }
