@@ -34,22 +34,37 @@ type options struct {
 }
 
 func main() {
-	var opt options
-	flag.DurationVar(&opt.each, "time", 10*time.Minute, "how long each target runs")
-	flag.StringVar(&opt.only, "run", "", "only targets whose folder and name, such as rpc/etcd/FuzzKV, match this")
-	flag.IntVar(&opt.keep, "keep", 0, "how many of the shortest new inputs of a target are copied to its testdata/fuzz")
-	flag.IntVar(&opt.jobs, "jobs", 1, "how many targets run at a time")
-	flag.Parse()
+	opt, err := parse(os.Args[1:], os.Stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return
+	case err != nil:
+		os.Exit(2)
+	}
 	if err := run(opt); err != nil {
 		fmt.Fprintln(os.Stderr, "fuzz:", err)
 		os.Exit(1)
 	}
 }
 
-func run(opt options) error {
-	if flag.NArg() > 0 || opt.jobs < 1 {
-		return errors.New("it takes flags only, and at least one job")
+// parse reads the flags, and tells how to use them where they are wrong. What `go run`
+// has called the program is no name for people.
+func parse(args []string, told io.Writer) (opt options, err error) {
+	flags := flag.NewFlagSet("fuzz", flag.ContinueOnError)
+	flags.SetOutput(told)
+	flags.DurationVar(&opt.each, "time", 10*time.Minute, "how long each target runs")
+	flags.StringVar(&opt.only, "run", "", "only targets whose folder and name, such as rpc/etcd/FuzzKV, match this")
+	flags.IntVar(&opt.keep, "keep", 0, "how many of the shortest new inputs of a target are copied to its testdata/fuzz")
+	flags.IntVar(&opt.jobs, "jobs", 1, "how many targets run at a time")
+	err = flags.Parse(args)
+	if err == nil && (flags.NArg() > 0 || opt.jobs < 1) {
+		err = errors.New("it takes flags only, and at least one job")
+		_, _ = fmt.Fprintln(told, "fuzz:", err)
 	}
+	return opt, err
+}
+
+func run(opt options) error {
 	all, err := targets(".")
 	if err != nil {
 		return err

@@ -3,12 +3,34 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
+
+// Wrong flags are told under the name of the program, not of the file that `go run` made.
+func TestParse(t *testing.T) {
+	for line, says := range map[string]string{
+		"-jbos 4":     "Usage of fuzz:",
+		"-time never": `invalid value "never" for flag -time`,
+		"-jobs 0":     "fuzz: it takes flags only",
+		"rpc":         "fuzz: it takes flags only",
+		"-h":          "Usage of fuzz:",
+	} {
+		var told strings.Builder
+		if _, err := parse(strings.Fields(line), &told); err == nil || !strings.Contains(told.String(), says) {
+			t.Errorf("%s: %v, told %q", line, err, told.String())
+		}
+	}
+	opt, err := parse([]string{"-time", "20s", "-run", "^rpc/(etcd|v1)/", "-jobs", "2"}, io.Discard)
+	if err != nil || opt.only != "^rpc/(etcd|v1)/" || opt.jobs != 2 || opt.each != 20*time.Second {
+		t.Errorf("%+v: %v", opt, err)
+	}
+}
 
 func TestMatching(t *testing.T) {
 	all := func() []*target { return []*target{{dir: "rpc", name: "FuzzA"}, {dir: "rpc/etcd", name: "FuzzB"}} }
