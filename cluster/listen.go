@@ -1,7 +1,9 @@
 package cluster
 
 import (
+	"context"
 	"errors"
+	"net"
 	"net/http"
 	"time"
 
@@ -31,8 +33,11 @@ func (c *Cluster) listen() error {
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
 	c.server = &http.Server{
-		Handler:           c.peerHandler(),
-		Protocols:         protocols,
+		Handler:   c.peerHandler(),
+		Protocols: protocols,
+		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
+			return context.WithValue(ctx, connKey{}, conn)
+		},
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
@@ -60,6 +65,7 @@ func (c *Cluster) peerHandler() http.Handler {
 		}
 		if r.Header.Get(clusterHeader) == formatID(c.id.ClusterID) {
 			c.directory.heard(r.Header)
+			c.mux.Know(connOf(r))
 		} else if r.URL.Path != peerv1connect.PeerServiceIdentifyProcedure {
 			http.Error(w, "this node belongs to another cluster", http.StatusForbidden)
 			return
@@ -71,4 +77,12 @@ func (c *Cluster) peerHandler() http.Handler {
 		service.ServeHTTP(w, r)
 	})
 	return handler
+}
+
+// connKey is where a request's context has its connection.
+type connKey struct{}
+
+func connOf(r *http.Request) net.Conn {
+	conn, _ := r.Context().Value(connKey{}).(net.Conn)
+	return conn
 }

@@ -22,6 +22,7 @@ var (
 	engineErrors  atomic.Pointer[zerolog.Logger] // a peer that is down is said often enough
 	engineFactory sync.Once
 	engineFault   atomic.Pointer[string]
+	engineWrite   atomic.Pointer[error] // the write to the log that failed last
 )
 
 func setEngineLog(log zerolog.Logger) {
@@ -30,8 +31,20 @@ func setEngineLog(log zerolog.Logger) {
 	engineErrors.Store(&quiet)
 	engineFactory.Do(func() {
 		dblogger.SetLoggerFactory(func(name string) dblogger.ILogger { return engineLogger(name) })
-		logfile.OnFailure(func(err error) { engineLogger("logdb").Panicf("%v", err) })
+		logfile.OnFailure(func(err error) {
+			engineWrite.Store(&err)
+			engineLogger("logdb").Panicf("%v", err)
+		})
 	})
+}
+
+// whyUnopened is why the Raft log in a directory does not open, although no error says
+// so: either it could not be written, or what the engine made of its files is fault.
+func whyUnopened(dir, fault string) error {
+	if failed := engineWrite.Load(); failed != nil {
+		return fmt.Errorf("the Raft log in %s cannot be written: %w", dir, *failed)
+	}
+	return fmt.Errorf("the Raft log in %s is damaged: %s", dir, fault)
 }
 
 // fault is what the engine panicked for last.
@@ -81,6 +94,9 @@ func (l engineLogger) Panicf(format string, args ...any) {
 	if log.GetLevel() == zerolog.Disabled || opensRaft() {
 		log.Error().Str("engine", string(l)).Msg(said)
 		panic(said)
+	}
+	if failed := engineWrite.Load(); failed != nil {
+		log.Fatal().Str("engine", string(l)).Msgf("the Raft log cannot be written: %v; the process ends", *failed)
 	}
 	log.Fatal().Str("engine", string(l)).Msgf("the Raft log on disk cannot be relied on: %s; the process ends", said)
 }

@@ -85,10 +85,11 @@ func (c *Cluster) openRaft() (err error) {
 	if err != nil {
 		return err
 	}
+	engineWrite.Store(nil)
 	defer func() {
 		if r := recover(); r != nil {
 			c.log.Debug().Bytes("stack", debug.Stack()).Msg("the Raft log does not open")
-			err = fmt.Errorf("the Raft log in %s is damaged: %v", c.cfg.Dir, r)
+			err = whyUnopened(c.cfg.Dir, fmt.Sprint(r))
 		}
 	}()
 	raft, err := dragonboat.NewNodeHost(c.hostConfig(factory))
@@ -96,7 +97,7 @@ func (c *Cluster) openRaft() (err error) {
 		return fmt.Errorf("cannot open the Raft log in %s: %w", c.cfg.Dir, err)
 	}
 	if raft == nil { // NewNodeHost swallowed a panic
-		return fmt.Errorf("the Raft log in %s is damaged: %s", c.cfg.Dir, fault())
+		return whyUnopened(c.cfg.Dir, fault())
 	}
 	c.raft = raft
 	for _, s := range c.shards {

@@ -14,6 +14,17 @@ func reserve(fd uintptr, size int64) {
 	}
 }
 
+// beginWriting has the kernel begin to write what it holds of a file, and waits only
+// for what it is writing already.
+func beginWriting(fd uintptr) error {
+	const waitBefore, write = 0x1, 0x2
+	err := syscall.SyncFileRange(int(fd), 0, 0, waitBefore|write)
+	if err == syscall.ENOSYS || err == syscall.EINVAL || err == syscall.ESPIPE { // not on this file system
+		return nil
+	}
+	return err
+}
+
 // syncData has the content of a file on the disk, and of its metadata what is needed
 // to read it.
 func syncData(_ vfs.File, fd uintptr) error { return syscall.Fdatasync(int(fd)) }

@@ -3,6 +3,8 @@ package logfile
 import (
 	"errors"
 	"io/fs"
+	"runtime"
+	"strings"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/vfs"
@@ -50,34 +52,45 @@ func (f watchedFile) Write(p []byte) (int, error) {
 // Sync implements vfs.File.
 func (f watchedFile) Sync() error { return told(f.File.Sync()) }
 
-// openFile is a watchedFile with a descriptor, which lets Pebble have what it writes
-// little by little on its way to the disk.
+// openFile is a file of log entries or a table of them. Pebble has to sync it through
+// here: with a descriptor it would do so past this package, which is why this file tells
+// none.
 type openFile struct {
 	watchedFile
 	fd uintptr
 }
 
-// Fd is the descriptor.
-func (f openFile) Fd() uintptr { return f.fd }
-
-// entriesFile is a file of log entries. Pebble has to sync it through here: with a
-// descriptor it would do so past this package, which is why this file tells none.
-type entriesFile struct {
-	watchedFile
-	fd uintptr
+// Sync implements vfs.File, without the file's metadata, as Pebble does it. What is
+// asked for in the midst of a table promises nobody anything: it only has what is written
+// so far on its way to the disk, so that the end has less to wait for.
+func (f openFile) Sync() error {
+	if inTheMidst() {
+		return told(beginWriting(f.fd))
+	}
+	return told(syncData(f.File, f.fd))
 }
 
-// Sync implements vfs.File, without the file's metadata, as Pebble does it.
-func (f entriesFile) Sync() error { return told(syncData(f.File, f.fd)) }
+// inTheMidst says whether Pebble syncs a file of its own accord while it writes it. It
+// does so every 512 KiB, so that looking for it costs nothing. Were it not found, as
+// under another name, the file would be synced more often than it has to be.
+func inTheMidst() bool {
+	pcs := make([]uintptr, 4) // Sync of the file, of the one around it, and who asked for that
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
+	for {
+		frame, more := frames.Next()
+		if strings.HasSuffix(frame.Function, ".(*syncingFile).maybeSync") {
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
+}
 
 // watched watches a file of the log's directory.
-func watched(name string, file vfs.File) vfs.File {
-	open, ok := file.(interface{ Fd() uintptr })
-	switch {
-	case !ok:
-		return watchedFile{file}
-	case isLog(name):
-		return entriesFile{watchedFile{file}, open.Fd()}
+func watched(file vfs.File) vfs.File {
+	if open, ok := file.(interface{ Fd() uintptr }); ok {
+		return openFile{watchedFile{file}, open.Fd()}
 	}
-	return openFile{watchedFile{file}, open.Fd()}
+	return watchedFile{file}
 }

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/cockroachdb/pebble/vfs"
@@ -79,22 +80,60 @@ func TestEarlyTroubleIsNotTold(t *testing.T) {
 	}
 }
 
-// A file of entries is synced through this package, and others by Pebble itself.
-func TestOnlyEntriesHideTheirDescriptor(t *testing.T) {
+// Files of entries and tables are synced through this package: with a descriptor Pebble
+// would do it by itself, and nobody would be told that it failed.
+func TestFilesHideTheirDescriptor(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "logdb-0")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]bool{"000002.log": false, "000003.sst": true} {
+	for _, name := range []string{"000002.log", "000003.sst"} {
 		file, err := vfs.Default.Create(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, has := file.(interface{ Fd() uintptr }); has != want {
-			t.Errorf("%s tells its descriptor: %v", name, has)
+		if _, has := file.(interface{ Fd() uintptr }); has {
+			t.Errorf("%s tells its descriptor", name)
 		}
 		if err := errors.Join(file.Sync(), file.Close()); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// pipeFile takes what is written. Its descriptor is that of a pipe, which cannot be
+// synced, but of which it is no error to begin to write it.
+type pipeFile struct {
+	vfs.File
+	fd uintptr
+}
+
+func (pipeFile) Write(p []byte) (int, error) { return len(p), nil }
+func (f pipeFile) Fd() uintptr               { return f.fd }
+
+// A table is on its way to the disk while it is written, but only its end is waited for.
+func TestTablesAreSyncedOnce(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("elsewhere nothing is begun")
+	}
+	var heard []error
+	OnFailure(func(err error) { heard = append(heard, err) })
+	t.Cleanup(func() { onFailure.Store(nil) })
+	reading, writing, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = errors.Join(reading.Close(), writing.Close()) }()
+	table := vfs.NewSyncingFile(watched(pipeFile{fd: writing.Fd()}), vfs.SyncingFileOptions{BytesPerSync: 512 << 10})
+	for range 256 {
+		if _, err := table.Write(make([]byte, 32<<10)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(heard) > 0 {
+		t.Errorf("the table was synced %d times in its midst", len(heard))
+	}
+	if err := table.Sync(); err == nil || len(heard) != 1 {
+		t.Errorf("the end: %v, and %d failures were told", err, len(heard))
 	}
 }

@@ -70,6 +70,10 @@ type MuxConfig struct {
 	// more the oldest is closed. Zero means 128.
 	MaxHandshakes int
 
+	// MaxStrangers is how many HTTP connections there may be that nobody has called
+	// [Mux.Know] for; for one more the oldest is closed. Zero means 256.
+	MaxStrangers int
+
 	// MaxConnections is how many connections there may be in all; one more is
 	// closed. Zero means 1,000.
 	MaxConnections int
@@ -84,6 +88,9 @@ func (c MuxConfig) withDefaults() MuxConfig {
 	}
 	if c.MaxHandshakes <= 0 {
 		c.MaxHandshakes = 128
+	}
+	if c.MaxStrangers <= 0 {
+		c.MaxStrangers = 256
 	}
 	if c.MaxConnections <= 0 {
 		c.MaxConnections = 1000

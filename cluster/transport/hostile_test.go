@@ -1,11 +1,14 @@
 package transport
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"testing"
 	"time"
@@ -131,6 +134,46 @@ func TestRegressionDragonboatHandshakesAreBounded(t *testing.T) {
 		t.Errorf("%d are in their handshake", n)
 	}
 	startPeer(t, clusterNode("n1"), nil).knows(b).mustReach(t, b)
+}
+
+// Strangers that ask something over HTTP and stay push each other out, not those that
+// turned out to be peers, and take no room from Raft.
+func TestStrangersAreBounded(t *testing.T) {
+	b := startPeer(t, clusterNode("n2"), func(m *MuxConfig, _ *Config) { m.MaxStrangers, m.MaxConnections = 2, 6 })
+	server := &http.Server{
+		ReadHeaderTimeout: patience,
+		ConnContext:       func(ctx context.Context, conn net.Conn) context.Context { return context.WithValue(ctx, t, conn) },
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/peer" {
+				b.mux.Know(r.Context().Value(t).(net.Conn))
+			}
+			_, _ = io.WriteString(w, r.URL.Path)
+		}),
+	}
+	served := make(chan struct{})
+	go func() { defer close(served); _ = server.Serve(b.mux.HTTP()) }()
+	t.Cleanup(func() { _ = server.Close(); <-served })
+	ask := func(path string) net.Conn {
+		conn := b.dialRaw(t)
+		write(t, conn, []byte("GET "+path+" HTTP/1.1\r\nHost: n2\r\n\r\n"))
+		if res, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || res.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %v", path, err)
+		}
+		return conn
+	}
+	known := ask("/peer")
+	first := ask("/")
+	for range 20 {
+		ask("/")
+	}
+	mustBeClosed(t, first)
+	write(t, known, []byte("GET /peer HTTP/1.1\r\nHost: n2\r\n\r\n"))
+	if _, err := http.ReadResponse(bufio.NewReader(known), nil); err != nil {
+		t.Errorf("the peer's connection: %v", err)
+	}
+	startPeer(t, clusterNode("n1"), nil).knows(b).mustReach(t, b)
+	_ = known.Close()
+	eventually(t, func() bool { return b.mux.strangers.Len() == 2 })
 }
 
 func write(t *testing.T, conn net.Conn, b []byte) {

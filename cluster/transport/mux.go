@@ -27,6 +27,8 @@ type Mux struct {
 
 	// handshakes are the connections that are in theirs.
 	handshakes *lobby.Lobby
+	// strangers are the HTTP connections that have not shown to be a peer's.
+	strangers *lobby.Lobby
 
 	listeners []net.Listener
 
@@ -52,6 +54,7 @@ func Listen(cfg MuxConfig, listeners ...net.Listener) (*Mux, error) {
 		listeners: listeners,
 	}
 	m.handshakes = lobby.New(m.cfg.MaxHandshakes)
+	m.strangers = lobby.New(m.cfg.MaxStrangers)
 	m.http = newHTTPListener(listeners[0].Addr(), m.done)
 	m.mu.conns = make(map[*muxConn]struct{})
 
@@ -115,8 +118,29 @@ func (m *Mux) sniff(c *muxConn, leave func()) {
 	}
 	c.head = head
 	_ = c.SetDeadline(time.Time{})
+	m.meet(c)
 	if !m.http.hand(c, time.Until(deadline)) {
 		_ = c.Close()
+	}
+}
+
+// meet takes an HTTP connection in among those that may be anybody's. Without a bound
+// on them, strangers that ask one question and stay would leave no room for peers.
+func (m *Mux) meet(c *muxConn) {
+	leave, pushed := m.strangers.Enter(c)
+	c.estranged(leave)
+	if pushed {
+		m.log.Warn().Int("limit", m.cfg.MaxStrangers).
+			Msg("too many connections of strangers on the peer port: the oldest was closed")
+	}
+}
+
+// Know says that a connection from [Mux.HTTP] is a peer's: it is not closed any more to
+// make room for others. It may be called with any connection, more than once, and from
+// many goroutines.
+func (m *Mux) Know(conn net.Conn) {
+	if c, ok := conn.(*muxConn); ok && c.mux == m {
+		c.known()
 	}
 }
 

@@ -12,6 +12,26 @@ type muxConn struct {
 	mux  *Mux
 	head []byte // read while sniffing, given out again first
 	once sync.Once
+
+	mu    sync.Mutex
+	leave func() // the strangers; nil: it is not one of them
+}
+
+// estranged makes it one of the strangers until leave is called.
+func (c *muxConn) estranged(leave func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leave = leave
+}
+
+// known takes it from the strangers, if it is one.
+func (c *muxConn) known() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.leave != nil {
+		c.leave()
+		c.leave = nil
+	}
 }
 
 // Read gives the sniffed bytes out again before new ones. Like any net.Conn
@@ -32,6 +52,7 @@ func (c *muxConn) Close() error {
 		c.mux.mu.Lock()
 		delete(c.mux.mu.conns, c)
 		c.mux.mu.Unlock()
+		c.known()
 		err = c.Conn.Close()
 	})
 	return err

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log"
 	"os"
 	"runtime"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -57,11 +59,19 @@ func newServerCommand() *cobra.Command {
 				Log:      logger,
 			})
 			if err != nil {
-				return fmt.Errorf("cannot start: %w", err)
+				return fmt.Errorf("cannot start: %w%s", err, startAdvice(err))
 			}
 			return node.Wait(cmd.Context())
 		},
 	}
 	config.Flags(cmd.Flags())
 	return cmd
+}
+
+// startAdvice is what to do about an error, when that is not what it says itself.
+func startAdvice(err error) string {
+	if errors.Is(err, syscall.ENOSPC) {
+		return "; nothing is lost: give the disk room and start the node again"
+	}
+	return ""
 }

@@ -107,3 +107,47 @@ func smallDisk(t *testing.T, bytes int64) string {
 	})
 	return dir
 }
+
+// A node is started on a disk that others filled. It runs, or ends and says that there is
+// no room, not that its data is damaged, and that nothing is lost.
+//
+// Promises D1, S3.
+func TestStartOnAFullDisk(t *testing.T) {
+	disk := smallDisk(t, diskBytes)
+	n := onSmallDisk(t, disk, setting{"min-free-space", "0"})
+	kept := make(map[string]string)
+	for i := range 20 {
+		key := fmt.Sprint("k/", i)
+		kept[key] = incompressible(uint64(i))
+		if _, err := dial(t, n.clientURL).Put(within(t, patience), key, kept[key]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n.kill()
+	ballast := filepath.Join(disk, "ballast")
+	refused := 0
+	for _, left := range []int64{4 << 10, 16 << 10, 24 << 10, 64 << 10} {
+		if err := os.WriteFile(ballast, make([]byte, room(t, disk)-left), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		n.start()
+		if n.getsReady() {
+			n.kill()
+		} else {
+			n.waitExit()
+			refused++
+			t.Logf("with %d bytes left: %s", left, n.saidWhy(t, "nothing is lost: give the disk room"))
+		}
+		if err := os.Remove(ballast); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if refused == 0 {
+		t.Error("it always started: the disk was not full")
+	}
+	n.start()
+	n.waitReady()
+	if !answersAsBefore(t, n, kept) {
+		t.Error("the node ended although there is room again")
+	}
+}
