@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/conclavehq/conclave/cluster/logfile"
+	_ "github.com/conclavehq/conclave/internal/enginesettings" // before Dragonboat
 )
 
 // Dragonboat has one logger factory per process, and it can be set only once.
