@@ -108,6 +108,9 @@ func (c *Cluster) start(ctx context.Context) error {
 	if err := c.identify(ctx); err != nil {
 		return err
 	}
+	if err := c.checkLeastRoom(); err != nil {
+		return err
+	}
 	if err := c.startRaft(ctx); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	peerv1 "github.com/conclavehq/conclave/proto/gen/conclave/peer/v1"
@@ -19,6 +20,22 @@ const (
 	// mostPending is more than what all replicas together have in memory for the disk.
 	mostPending = 4 << 30
 )
+
+// checkLeastRoom refuses to start where there could never be room enough.
+func (c *Cluster) checkLeastRoom() error {
+	if c.cfg.LeastRoom == nil {
+		return nil
+	}
+	_, total, err := c.cfg.DiskRoom(c.cfg.Dir)
+	if err != nil {
+		return nil // watchRoom says so
+	}
+	if least := c.cfg.LeastRoom(total); least >= total {
+		return fmt.Errorf("the disk of %s has %d MiB in all, and %d MiB of it have to stay free: writes would be refused for ever; ask for less",
+			c.cfg.Dir, total>>20, least>>20)
+	}
+	return nil
+}
 
 // watchRoom looks at this node's disk until ctx ends.
 func (c *Cluster) watchRoom(ctx context.Context) {
