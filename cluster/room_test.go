@@ -88,6 +88,9 @@ func TestNoSpaceForSomeOfMany(t *testing.T) {
 	r := newRig(t, 1, watch)
 	free["a"].Store(0)
 	r.wantShort("a")
+	if got := r.nodes[0].DiskRoom().Free; got != 0 { // whatever waits in memory
+		t.Errorf("%d bytes are free on a full disk", got)
+	}
 	cmds := slices.Concat(growing(), harmless(), growing())
 	failed := make([]error, len(cmds))
 	r.nodes[0].ProposeAll(within(t), shard, cmds, func(decided []cluster.Outcome) {

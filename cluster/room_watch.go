@@ -70,7 +70,7 @@ func (c *Cluster) lookAtRoom() error {
 	}
 	own := DiskRoom{Free: free, Least: c.cfg.LeastRoom(total)}
 	if free < own.Least+mostPending {
-		own.Free -= c.pending()
+		own.Free = max(0, own.Free-c.pending()) // what waits may be more than there is
 	}
 	c.room.look(&own, time.Now())
 	c.heardOfRoom(c.id.Name, own.Short, 0)

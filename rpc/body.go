@@ -32,12 +32,24 @@ func patient(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
+		if r.ContentLength > maxBodyBytes {
+			refuseBody(w)
+			return
+		}
 		b := &body{ReadCloser: http.MaxBytesReader(w, r.Body, maxBodyBytes), w: w}
 		b.begin()
 		defer b.end()
 		r.Body = b
 		next.ServeHTTP(w, r)
 	})
+}
+
+// refuseBody answers a request whose body would be too large, before any of it comes.
+func refuseBody(w http.ResponseWriter) {
+	w.Header().Set("Connection", "close") // the body may follow all the same
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusRequestEntityTooLarge)
+	_, _ = fmt.Fprintf(w, `{"code":%q,"message":"the body of the request is larger than %d bytes"}`+"\n", connect.CodeResourceExhausted, maxBodyBytes)
 }
 
 // streams says whether a request may have more messages than one. etcd's JSON gateway

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -129,5 +130,36 @@ func TestBadBodies(t *testing.T) {
 	var tooLarge *http.MaxBytesError
 	if !errors.As(met, &tooLarge) || tooLarge.Limit != maxBodyBytes {
 		t.Errorf("a body without an end: %v", met)
+	}
+}
+
+// unread is a body that nobody may read.
+type unread struct{ t *testing.T }
+
+func (u unread) Read([]byte) (int, error) {
+	u.t.Error("the body was read")
+	return 0, io.EOF
+}
+
+// A body that says itself that it is too large is not waited for.
+func TestDeclaredTooLarge(t *testing.T) {
+	served := 0
+	server := HTTPServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { served++ }))
+	for _, length := range []int64{maxBodyBytes, maxBodyBytes + 1, 99_999_999_999} {
+		req := httptest.NewRequest(http.MethodPost, "/", unread{t})
+		req.Header.Set("Content-Type", "application/json")
+		req.ContentLength = length
+		res := httptest.NewRecorder()
+		server.Handler.ServeHTTP(res, req)
+		want := http.StatusRequestEntityTooLarge
+		if length == maxBodyBytes {
+			want = http.StatusOK
+		}
+		if res.Code != want {
+			t.Errorf("%d bytes: %d %s", length, res.Code, res.Body)
+		}
+	}
+	if served != 1 {
+		t.Errorf("%d were served", served)
 	}
 }

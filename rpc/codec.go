@@ -5,10 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/conclavehq/conclave/internal/wire"
 )
 
 // jsonCodec is Connect's JSON but for two things. It refuses fields that it does
@@ -51,10 +52,7 @@ func (c jsonCodec) Unmarshal(data []byte, message any) error {
 		return errors.New("the body is empty; send {} for a request without fields")
 	}
 	if err := protojson.Unmarshal(data, m); err != nil {
-		// The library separates its prefix with a space that differs from build
-		// to build, so that nobody relies on its texts.
-		text := strings.TrimLeft(strings.TrimPrefix(err.Error(), "proto:"), " \u00a0")
-		return fmt.Errorf("the body is not a %s: %s", m.ProtoReflect().Descriptor().Name(), text)
+		return wire.Unreadable(m, err)
 	}
 	return nil
 }

@@ -114,7 +114,7 @@ func decode[Req any, P request[Req]](data []byte) (*Req, error) {
 	if err := P(req).UnmarshalVTUnsafe(data); err != nil {
 		return nil, &failure{
 			code:    connect.CodeInvalidArgument,
-			message: fmt.Sprintf("the request is not a %s: %v", any(req).(proto.Message).ProtoReflect().Descriptor().Name(), err),
+			message: fmt.Sprintf("the request is not a %s", any(req).(proto.Message).ProtoReflect().Descriptor().Name()),
 			info:    &conclavev1.ErrorInfo{Reason: conclavev1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT},
 		}
 	}

@@ -77,6 +77,7 @@ func (s *Server) mountServices(around *edge) {
 		connect.WithReadMaxBytes(maxReadBytes),
 		connect.WithSendMaxBytes(maxSendBytes),
 		connect.WithCompressMinBytes(compressFrom),
+		connect.WithCodec(wire.Binary{}),
 		connect.WithCodec(jsonCodec{name: "json"}),
 		connect.WithCodec(jsonCodec{name: "json; charset=utf-8"}),
 	}

@@ -152,6 +152,9 @@ func (c *Client) Health(ctx context.Context, endpoint string) error {
 	if res.StatusCode == http.StatusOK {
 		return nil
 	}
+	if e := turnedAway(res); e != nil {
+		return during(e, "ask %s for its health", at.url)
+	}
 	words, err := io.ReadAll(io.LimitReader(res.Body, 4096))
 	if err != nil || len(words) == 0 {
 		words = []byte(res.Status)

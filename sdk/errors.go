@@ -31,6 +31,7 @@ type Error struct {
 
 	cause   error // what is beneath: the caller's context, the network
 	foreign bool  // what answered is no node
+	crowded bool  // the node has too many connections; another one may have room
 }
 
 func (e *Error) Error() string {

@@ -31,7 +31,9 @@ func fromWire(err error) *Error {
 		}
 		info, ok := value.(*conclavev1.ErrorInfo)
 		if ok && info.GetReason() != conclavev1.ErrorReason_ERROR_REASON_UNSPECIFIED {
-			return fromInfo(failure.Message(), info)
+			e := fromInfo(failure.Message(), info)
+			e.crowded = e.Reason == reasonOverloaded && failure.Code() == connect.CodeUnavailable
+			return e
 		}
 	}
 	return fromCode(failure)
@@ -129,6 +131,12 @@ func (e *Error) retryable() bool {
 		return true
 	}
 	return false
+}
+
+// elsewhere reports whether another node may do better. What the leader refuses it
+// refuses through every node.
+func (e *Error) elsewhere() bool {
+	return e.crowded || e.Reason != reasonOverloaded && e.Reason != reasonNoSpace
 }
 
 // harmless reports whether the request surely did nothing.

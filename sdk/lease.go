@@ -64,7 +64,7 @@ func (c *Client) renewOnce(ctx context.Context, id LeaseID) (time.Duration, erro
 	})
 	if err != nil {
 		e := fromWire(err)
-		if e.retryable() && e.Reason != reasonOverloaded {
+		if e.retryable() && e.elsewhere() {
 			c.endpoints.leave(at)
 		}
 		return 0, e

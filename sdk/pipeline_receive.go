@@ -11,7 +11,7 @@ func (p *pipeline) unopened(err error) {
 	switch {
 	case p.owner.ctx.Err() != nil:
 		p.fail(ErrClosed, ErrClosed)
-	case e.Reason == reasonShuttingDown, e.Reason == reasonUnavailable && e.harmless() && !e.foreign:
+	case e.Reason == reasonShuttingDown, e.crowded, e.Reason == reasonUnavailable && e.harmless() && !e.foreign:
 		p.fail(e, e)
 	default:
 		p.mu.Lock()

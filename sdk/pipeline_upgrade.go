@@ -77,9 +77,9 @@ func (u upgraded) Receive() (*conclavev1.PipelineResponse, error) {
 func (u upgraded) end()   { _ = u.conn.Close() }
 func (u upgraded) close() {}
 
-// upgrade connects to a node and takes the connection over. Failures to connect
-// and timeouts are told as they are; anything else that comes instead of consent
-// is errNotUpgraded.
+// upgrade connects to a node and takes the connection over. Failures to connect,
+// timeouts and that the node takes no more connections are told as they are;
+// anything else that comes instead of consent is errNotUpgraded.
 func (c *connections) upgrade(ctx context.Context, endpoint string) (*wire.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.dialTimeout)
 	defer cancel()
@@ -139,13 +139,17 @@ func (c *connections) connect(ctx context.Context, u *url.URL) (net.Conn, error)
 const maxUpgradeBytes = 64 << 10
 
 func askToUpgrade(conn net.Conn, req *http.Request) (*bufio.Reader, error) {
-	if err := req.Write(conn); err != nil {
-		return nil, errNotUpgraded
-	}
+	unsent := req.Write(conn) // who is turned away may be told why all the same
 	limited := &io.LimitedReader{R: conn, N: maxUpgradeBytes}
 	in := bufio.NewReader(limited)
 	res, err := http.ReadResponse(in, req)
-	if err != nil || res.StatusCode != http.StatusSwitchingProtocols || res.Header.Get("Upgrade") != wire.Protocol {
+	if err != nil {
+		return nil, errNotUpgraded
+	}
+	if e := turnedAway(res); e != nil {
+		return nil, e
+	}
+	if unsent != nil || res.StatusCode != http.StatusSwitchingProtocols || res.Header.Get("Upgrade") != wire.Protocol {
 		return nil, errNotUpgraded // the connection ends, and with it the body
 	}
 	limited.N = math.MaxInt64

@@ -91,13 +91,16 @@ func (a *attempts) failed(ctx context.Context, at *node, err error) error {
 	}
 
 	free := len(a.client.endpoints.nodes) - 1
-	if e.Reason == reasonOverloaded || full {
-		free = 0 // the leader is meant, whoever was asked
-	} else {
+	if e.elsewhere() {
 		a.client.endpoints.leave(at)
+	} else {
+		free = 0 // the leader is meant, whoever was asked
 	}
-	wait := max(a.backoff.next(free), e.RetryAfter)
-	if e.Reason != reasonOverloaded && !full && a.backoff.failures > free {
+	wait := a.backoff.next(free)
+	if !e.crowded || a.backoff.failures > free { // else the next node is asked at once
+		wait = max(wait, e.RetryAfter)
+	}
+	if e.elsewhere() && a.backoff.failures > free {
 		a.client.warnThatNoneServes(e)
 	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < wait+leastAttempt {

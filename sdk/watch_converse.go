@@ -52,7 +52,7 @@ func (p *watchPipe) unopened(err error) {
 	switch {
 	case p.owner.ctx.Err() != nil:
 		p.fail(ErrClosed)
-	case e.Reason == reasonShuttingDown, e.Reason == reasonUnavailable && e.harmless() && !e.foreign:
+	case e.Reason == reasonShuttingDown, e.crowded, e.Reason == reasonUnavailable && e.harmless() && !e.foreign:
 		p.fail(e)
 	default:
 		p.mu.Lock()

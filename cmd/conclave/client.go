@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"slices"
 	"strings"
@@ -54,6 +55,7 @@ func (a *app) check(cmd *cobra.Command, _ []string) error {
 	if cmd.Name() == "server" {
 		return a.checkServer(cmd)
 	}
+	log.SetOutput(io.Discard) // what Go's HTTP client meets on its connections is for nobody here
 	if !slices.Contains([]string{formatSimple, formatJSON, formatTable}, a.format) {
 		return misused("--write-out %q: give simple, json or table", a.format)
 	}

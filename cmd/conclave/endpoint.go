@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -93,7 +94,8 @@ type statusJSON struct {
 	Shards       []shardJSON       `json:"shards"`
 	Problems     []string          `json:"problems"`
 
-	silent bool
+	silent  bool
+	crowded bool // it has no room for one more connection
 }
 
 type shardJSON struct {
@@ -119,15 +121,21 @@ func newEndpointStatusCommand(a *app) *cobra.Command {
 				}
 				views := eachTarget(targets, func(t target) statusJSON { return a.status(ctx, c, t) })
 				var rows [][]string
-				silent := 0
+				silent, crowded := 0, 0
 				for _, v := range views {
 					rows = append(rows, statusRow(v))
 					if v.silent {
 						silent++
 					}
+					if v.crowded {
+						crowded++
+					}
 				}
 				if err := a.print(answer{data: views, head: statusHead, rows: rows}); err != nil {
 					return err
+				}
+				if crowded > 0 && crowded == silent {
+					return troubled(crowded, len(views), "have too many connections; try again when there are fewer")
 				}
 				return troubled(silent, len(views), "did not answer; check that the nodes run and can be reached")
 			})
@@ -146,6 +154,7 @@ func (a *app) status(ctx context.Context, c *conclave.Client, t target) statusJS
 	s, err := c.Status(ctx, t.endpoint)
 	if err != nil {
 		view.silent, view.Problems = true, []string{networkReason(err)}
+		view.crowded = errors.Is(err, conclave.ErrOverloaded)
 		return view
 	}
 	for _, shard := range s.Shards {

@@ -4,9 +4,10 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/conclavehq/conclave/internal/lobby"
 )
 
 const (
@@ -14,15 +15,7 @@ const (
 	maxConnections = 10_000
 	// maxPeerConnections is how many there may be to its peer port.
 	maxPeerConnections = 1000
-	// turnedAwayIn bounds the write of an answer to who is turned away. It fits in
-	// the kernel's buffer.
-	turnedAwayIn = 10 * time.Millisecond
 )
-
-// turnedAway is what who comes too late is told.
-const turnedAway = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\n" +
-	"Content-Type: text/plain\r\nContent-Length: 56\r\n\r\n" +
-	"this node has too many connections; use another one now\n"
 
 // door counts the connections of all of a node's ports for clients, and turns away
 // those that are too many: the others, and the node's own files, need the
@@ -32,10 +25,13 @@ type door struct {
 	open   atomic.Int64
 	turned atomic.Int64
 	log    zerolog.Logger
+	// leaving are connections that are turned away and have not been told yet.
+	leaving *lobby.Lobby
 }
 
 func newDoor(log zerolog.Logger) *door {
-	return &door{limit: connectionLimit(), log: log.Sample(&zerolog.BurstSampler{Burst: 1, Period: 10 * time.Second})}
+	limit := connectionLimit()
+	return &door{limit: limit, log: seldom(log), leaving: lobby.New(int(min(maxLeaving, limit/8)))}
 }
 
 // connectionLimit leaves half of the descriptors that the process may have to
@@ -73,9 +69,7 @@ func (l *guardedListener) Accept() (net.Conn, error) {
 		l.door.turned.Add(1)
 		l.door.log.Warn().Int64("limit", l.door.limit).Stringer("from", conn.RemoteAddr()).
 			Msg("a connection was turned away: clients have too many")
-		_ = conn.SetWriteDeadline(time.Now().Add(turnedAwayIn))
-		_, _ = conn.Write([]byte(turnedAway))
-		_ = conn.Close()
+		l.door.turnAway(conn)
 	}
 }
 

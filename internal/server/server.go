@@ -137,6 +137,8 @@ func (n *Node) start(ctx context.Context, opts Options) error {
 		Log:          n.log,
 	})
 	n.http = rpc.HTTPServer(n.api.Handler())
+	n.http.ErrorLog = httpLog(n.log)
+	n.debug.http.ErrorLog = httpLog(n.log)
 	return nil
 }
 

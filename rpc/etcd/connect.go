@@ -13,6 +13,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+
+	"github.com/conclavehq/conclave/internal/wire"
 )
 
 // Mount serves the API on a mux, as the client port does: gRPC, gRPC-Web and
@@ -23,6 +25,9 @@ func (s *Server) Mount(mux *http.ServeMux) {
 		connect.WithReadMaxBytes(maxRequestBytes + maxOverheadBytes),
 		connect.WithSendMaxBytes(math.MaxInt32),
 		connect.WithInterceptors(connectEdge{s}),
+		connect.WithCodec(wire.Binary{}),
+		connect.WithCodec(jsonCodec{name: "json"}),
+		connect.WithCodec(jsonCodec{name: "json; charset=utf-8"}),
 	}
 	s.mountCalls(mux, options)
 	mux.Handle("/v3/", s.gateway)
