@@ -35,10 +35,10 @@ func newGateway(native *grpc.Server) (gateway, error) {
 	g := gateway{
 		// As etcd writes JSON: names as in its protos, defaults left out.
 		mux: runtime.NewServeMux(runtime.WithMarshalerOption(runtime.MIMEWildcard, &runtime.HTTPBodyMarshaler{
-			Marshaler: &runtime.JSONPb{
+			Marshaler: boundedJSON{&runtime.JSONPb{
 				MarshalOptions:   protojson.MarshalOptions{UseProtoNames: true},
 				UnmarshalOptions: protojson.UnmarshalOptions{DiscardUnknown: true},
-			},
+			}},
 		})),
 		listener: bufconn.Listen(gatewayBuffer),
 		served:   make(chan struct{}),
@@ -66,13 +66,13 @@ func newGateway(native *grpc.Server) (gateway, error) {
 	return g, errors.Join(failed...)
 }
 
-// maxGatewayBytes bounds the body of a request: JSON takes four letters for three
-// bytes. The library would read bodies of any size.
-const maxGatewayBytes = (maxRequestBytes+maxOverheadBytes)/3*4 + 1<<10
-
 // ServeHTTP answers /v3/….
 func (g gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxGatewayBytes)
+	switch r.URL.Path {
+	case "/v3/watch", "/v3/lease/keepalive": // their bodies go on, and each message is bounded
+	default:
+		r.Body = http.MaxBytesReader(w, r.Body, maxGatewayBytes)
+	}
 	g.mux.ServeHTTP(w, r)
 }
 

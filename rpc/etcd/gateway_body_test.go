@@ -1,6 +1,7 @@
 package etcd_test
 
 import (
+	"bufio"
 	"errors"
 	"io"
 	"net/http"
@@ -53,5 +54,33 @@ func TestGatewayBodies(t *testing.T) {
 	const million = 1 << 20
 	if code := post(strings.NewReader(`{"key":"YQ==","value":"` + strings.Repeat("AAAA", million/3) + `"}`)); code != http.StatusOK {
 		t.Errorf("a value of %d bytes: %d", million, code)
+	}
+}
+
+// A stream over one body may go on for days; only each of its messages is bounded.
+func TestGatewayStreamsGoOn(t *testing.T) {
+	s := newSite(t)
+	asks := func(body io.Reader) (answers int) {
+		t.Helper()
+		res, err := http.Post(s.plain+"/v3/lease/keepalive", "application/json", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = res.Body.Close() }()
+		for lines := bufio.NewScanner(res.Body); lines.Scan(); {
+			if strings.HasPrefix(lines.Text(), `{"result"`) {
+				answers++
+			}
+		}
+		return answers
+	}
+	const messages = 100
+	message := `{"ID":"7"}` + strings.Repeat(" ", 64<<10) + "\n"
+	if answers := asks(strings.NewReader(strings.Repeat(message, messages))); answers != messages {
+		t.Errorf("%d of %d messages were answered", answers, messages)
+	}
+	body := &endless{}
+	if answers := asks(body); answers > 0 || body.bytes > 8<<20 {
+		t.Errorf("of a message without an end %d bytes were read", body.bytes)
 	}
 }

@@ -25,7 +25,11 @@ import (
 	"github.com/conclavehq/conclave/statemachine/feed"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// The HTTP server waits half a second for the other side before it closes a connection whose
+// body it did not read to the end.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
+}
 
 // patience is how long anything in these tests may take.
 const patience = 30 * time.Second
