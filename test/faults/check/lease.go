@@ -16,8 +16,8 @@ import (
 // there after it had been revoked or gone; and that what is said to be left of it
 // fits.
 //
-// The silence that counts is every time longer than Options.Outage without an
-// acknowledged write of anybody, whatever its cause: in a run with so few clients
+// The silence that counts is every time longer than Options.Outage, or Options.Fault
+// while one is at work, without an acknowledged write of anybody, whatever its cause: in a run with so few clients
 // that they fall silent by themselves, lateness is measured less sharply. A lease
 // with a renewal or revocation of unknown outcome may live longer or shorter for
 // that reason from then on: only the bounds that do not depend on it are checked,

@@ -231,3 +231,22 @@ func TestUnknownDeletesThatTheLogTells(t *testing.T) {
 		t.Errorf("that took %v", took)
 	}
 }
+
+// Where a fault has leaders change all the time, short silences add up to what a lease
+// may be late by; otherwise they are what clients leave between their calls.
+func TestLateUnderAFault(t *testing.T) {
+	records := []history.Record{{Workload: history.Leases, Kind: history.LeaseGranted, Lease: 7, Return: ms, TTL: 2 * time.Second}}
+	for at := 30 * ms; at < 5*time.Second; at += 30 * ms {
+		records = append(records, history.Record{Workload: history.Leases, Kind: history.LeaseRenewed, Lease: 8, Call: at - ms, Return: at, TTL: time.Hour})
+	}
+	records = append(records, history.Record{Workload: history.Leases, Kind: history.LeaseSeen, Lease: 7, Call: 4 * time.Second,
+		Return: 4*time.Second + ms})
+	for i := range records {
+		records[i].Namespace = "default"
+	}
+	wants(t, records, "lease", "after its time")
+	fault := history.Record{Kind: history.FaultBegun, Key: "F05", Call: 10 * ms, Return: 11 * ms}
+	wants(t, append(slices.Clip(records), fault), "lease", "")
+	fault.Call, fault.Return = 4900*ms, 4901*ms
+	wants(t, append(slices.Clip(records), fault), "lease", "after its time")
+}
