@@ -46,6 +46,11 @@ func listen(t *testing.T) net.Listener {
 
 func startPeer(t *testing.T, self Hello, change func(*MuxConfig, *Config)) *testPeer {
 	t.Helper()
+	return startPeerOn(t, listen(t), self, change)
+}
+
+func startPeerOn(t *testing.T, ln net.Listener, self Hello, change func(*MuxConfig, *Config)) *testPeer {
+	t.Helper()
 	p := &testPeer{
 		self:     self,
 		registry: NewRegistry(),
@@ -64,7 +69,6 @@ func startPeer(t *testing.T, self Hello, change func(*MuxConfig, *Config)) *test
 	if change != nil {
 		change(&mcfg, &cfg)
 	}
-	ln := listen(t)
 	p.addr = ln.Addr().String()
 	mux, err := Listen(mcfg, ln)
 	if err != nil {
