@@ -85,6 +85,9 @@ func (c *Cluster) openRaft() (err error) {
 	if err != nil {
 		return err
 	}
+	if err := checkSnapshots(c.cfg.Dir); err != nil {
+		return err
+	}
 	engineWrite.Store(nil)
 	defer func() {
 		if r := recover(); r != nil {

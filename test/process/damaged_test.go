@@ -49,6 +49,8 @@ func TestDamagedFiles(t *testing.T) {
 		{"raft/*/*/logdb-0/*.log", flipMiddle},
 		{"raft/*/*/logdb-0/*.log", remove},
 		{"raft/*/*/snapshot-part-2/*/*/*.gbsnap", flipMiddle},
+		{"raft/*/*/snapshot-part-2/*/*/*.gbsnap", torn},
+		{"raft/*/*/snapshot-part-2/*/*/*.gbsnap", tornBlock},
 		{"raft/*/*/snapshot-part-2/*/*/*.gbsnap", remove},
 		{"raft/dragonboat.ds", garbage},
 	} {
@@ -207,6 +209,15 @@ var (
 		return content
 	}}
 	truncate = injury{"half of", func(content []byte) []byte { return content[:len(content)/2] }}
-	garbage  = injury{"garbage in", func([]byte) []byte { return []byte("\x00garbage") }}
-	remove   = injury{"no", func([]byte) []byte { return nil }}
+	// What a file has behind a header of 1 KiB is not what was written.
+	torn = injury{"zeros in the end of", func(content []byte) []byte {
+		clear(content[min(1024, len(content)):])
+		return content
+	}}
+	tornBlock = injury{"a bit of the first block of", func(content []byte) []byte {
+		content[min(1024, len(content)-1)] ^= 0x40
+		return content
+	}}
+	garbage = injury{"garbage in", func([]byte) []byte { return []byte("\x00garbage") }}
+	remove  = injury{"no", func([]byte) []byte { return nil }}
 )
