@@ -12,17 +12,19 @@ import (
 // compaction and not canceled by the client.
 //
 // While one watch is served the next change may come, and the watch after it is told
-// of that one already. Progress does not go back behind it: all are served once more.
+// of that one already; and one that has just begun may know of a commit of which the
+// others will be told at once. Progress does not go back behind it: all are served once
+// more.
 func (w *watchStream) tellProgress() error {
 	for range progressRounds {
 		if err := w.serveAll(); err != nil {
 			return err
 		}
-		revision, ok := w.progress()
+		revision, least, ok := w.progress()
 		if !ok {
 			return nil
 		}
-		if revision >= w.told {
+		if revision >= max(w.told, least) {
 			return w.send(&pb.WatchResponse{Header: w.header(w.where.Shard, revision), WatchId: invalidWatch})
 		}
 	}
@@ -33,18 +35,18 @@ func (w *watchStream) tellProgress() error {
 // the furthest. A round takes microseconds, and commits come every few milliseconds.
 const progressRounds = 20
 
-// progress is the revision up to which all watches have seen everything.
-func (w *watchStream) progress() (revision int64, ok bool) {
+// progress is the revision up to which all watches have seen everything, and the least
+// that may be told to all of them.
+func (w *watchStream) progress() (revision, least int64, ok bool) {
 	revision = math.MaxInt64
-	latest := int64(0)
 	for _, one := range w.watches {
 		if one.source == nil || !one.source.watcher.Following() {
-			return 0, false
+			return 0, 0, false
 		}
 		revision = min(revision, one.source.watcher.Seen())
-		latest = max(latest, one.start)
+		least = max(least, one.least)
 	}
-	return revision, len(w.watches) > 0 && revision >= latest
+	return revision, least, len(w.watches) > 0
 }
 
 // notifyProgress tells the watches that asked for it, and saw nothing since it
@@ -63,7 +65,7 @@ func (w *watchStream) notifyProgress() error {
 		return err
 	}
 	for _, one := range asked {
-		if one.quiet && one.source != nil && one.source.watcher.Following() && one.source.watcher.Seen() >= one.start {
+		if one.quiet && one.source != nil && one.source.watcher.Following() && one.source.watcher.Seen() >= one.least {
 			header := w.header(w.where.Shard, one.source.watcher.Seen())
 			if err := w.send(&pb.WatchResponse{Header: header, WatchId: one.id}); err != nil {
 				return err

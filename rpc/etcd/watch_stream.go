@@ -54,8 +54,9 @@ type watchStream struct {
 // watch is one watch of a stream.
 type watch struct {
 	id int64
-	// start is the revision that was asked for, or 0.
-	start int64
+	// least is the least revision that it may be told as progress: the one that was
+	// asked for, and the one that it was told when it began.
+	least int64
 	// source is nil when the watch was ended by a compaction. Its id is free
 	// again when the client has canceled it.
 	source *source
@@ -120,7 +121,7 @@ func (w *watchStream) create(ctx context.Context, req *pb.WatchCreateRequest) er
 		return err
 	}
 	one := &watch{
-		id: id, start: req.GetStartRevision(), fragment: req.GetFragment(),
+		id: id, least: max(req.GetStartRevision(), src.watcher.Began()), fragment: req.GetFragment(),
 		notify: req.GetProgressNotify(), quiet: true,
 	}
 	w.watches[id] = one

@@ -78,7 +78,7 @@ func (v *viewer) skip(to, i int) {
 	for ; v.next < to; v.next++ {
 		if len(v.wanted(v.next)) > 0 {
 			v.violation([]int{i, v.watcher.opened, v.log.entries[v.next].record},
-				"was not told %d, but what came after it", v.log.entries[v.next].revision)
+				"watcher %d was not told %d, but what came after it", v.asked.Watcher, v.log.entries[v.next].revision)
 		}
 	}
 }
@@ -126,6 +126,10 @@ func (v *viewer) progress(i int, r *history.Record) {
 	v.tally.checked(i)
 	if r.Revision < v.told {
 		v.violation([]int{i, v.watcher.opened}, "progress to %d after %d had been told", r.Revision, v.told)
+		return
+	}
+	if v.asked.From == 0 && r.Revision < v.asked.Revision {
+		v.violation([]int{i, v.watcher.opened}, "progress to %d, although it begins after %d", r.Revision, v.asked.Revision)
 		return
 	}
 	v.told, v.settled = r.Revision, r.Revision
