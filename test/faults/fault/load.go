@@ -2,9 +2,11 @@ package fault
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	conclave "github.com/conclavehq/conclave/sdk"
@@ -64,9 +66,11 @@ func fileLimit(ctx context.Context, s *Scene) error {
 		return err
 	}
 	s.wait(ctx)
-	if ended(n) {
+	// The process may end at this very moment.
+	switch _, err = n.LimitFiles(before); {
+	case ended(n), errors.Is(err, syscall.ESRCH):
 		s.whyEnded(n)
-	} else if _, err = n.LimitFiles(before); err != nil {
+	case err != nil:
 		return err
 	}
 	return s.revive(ctx, n)
