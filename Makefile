@@ -31,9 +31,8 @@ build: ## Build the static binary bin/conclave
 run: ## Start a single node that keeps its data in ./default.conclave
 	go run ./cmd/conclave server
 
-# What takes longest begins first, so that it does not run alone in the end.
 test: ## Run all tests
-	go test -p 2 -timeout 8m ./test/process ./...
+	go test -p 2 -timeout 8m ./...
 
 fuzz: ## Run each fuzz target for FUZZTIME (10m)
 	go run ./test/fuzz -time $(FUZZTIME) $(ARGS)
