@@ -14,11 +14,10 @@ func reserve(fd uintptr, size int64) {
 	}
 }
 
-// beginWriting has the kernel begin to write what it holds of a file, and waits only
-// for what it is writing already.
+// beginWriting has the kernel begin to write what it holds of a file, and does not wait.
 func beginWriting(fd uintptr) error {
-	const waitBefore, write = 0x1, 0x2
-	err := syscall.SyncFileRange(int(fd), 0, 0, waitBefore|write)
+	const write = 0x2
+	err := syscall.SyncFileRange(int(fd), 0, 0, write)
 	if err == syscall.ENOSYS || err == syscall.EINVAL || err == syscall.ESPIPE { // not on this file system
 		return nil
 	}
