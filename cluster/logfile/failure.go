@@ -57,22 +57,23 @@ func (f watchedFile) Sync() error { return told(f.File.Sync()) }
 // none.
 type openFile struct {
 	watchedFile
-	fd uintptr
+	fd      uintptr
+	entries bool // it has log entries: somebody waits for each of its syncs
 }
 
 // Sync implements vfs.File, without the file's metadata, as Pebble does it. What is
 // asked for in the midst of a table promises nobody anything: it only has what is written
 // so far on its way to the disk, so that the end has less to wait for.
 func (f openFile) Sync() error {
-	if inTheMidst() {
+	if !f.entries && inTheMidst() {
 		return told(beginWriting(f.fd))
 	}
 	return told(syncData(f.File, f.fd))
 }
 
-// inTheMidst says whether Pebble syncs a file of its own accord while it writes it. It
+// inTheMidst says whether Pebble syncs a table of its own accord while it writes it. It
 // does so every 512 KiB, so that looking for it costs nothing. Were it not found, as
-// under another name, the file would be synced more often than it has to be.
+// under another name, the table would be synced more often than it has to be.
 func inTheMidst() bool {
 	pcs := make([]uintptr, 4) // Sync of the file, of the one around it, and who asked for that
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
@@ -88,9 +89,9 @@ func inTheMidst() bool {
 }
 
 // watched watches a file of the log's directory.
-func watched(file vfs.File) vfs.File {
+func watched(name string, file vfs.File) vfs.File {
 	if open, ok := file.(interface{ Fd() uintptr }); ok {
-		return openFile{watchedFile{file}, open.Fd()}
+		return openFile{watchedFile{file}, open.Fd(), isLog(name)}
 	}
 	return watchedFile{file}
 }

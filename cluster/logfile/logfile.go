@@ -62,9 +62,9 @@ func opened(name string, file vfs.File, err error) (vfs.File, error) {
 	case err != nil:
 		return nil, toldOfCreation(err)
 	case isLog(name):
-		return spoiled(watched(file)), nil
+		return spoiled(watched(name, file)), nil
 	default:
-		return watched(file), nil
+		return watched(name, file), nil
 	}
 }
 

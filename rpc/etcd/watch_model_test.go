@@ -353,7 +353,7 @@ func TestEndedWatchHoldsProgressBack(t *testing.T) {
 
 // A watch that begins with a commit of which others have not been told yet was answered
 // with its revision: progress is not told behind that, but when all are as far (found by
-// F18, seed 7).
+// F18, seed 7). Promise D4
 func TestProgressIsNotBehindTheCreation(t *testing.T) {
 	for name, key := range map[string]string{"of its own kind": "a", "of another kind": "b"} {
 		t.Run(name, func(t *testing.T) {
