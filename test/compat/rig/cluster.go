@@ -32,6 +32,9 @@ func Start(t testing.TB, kind Program, n int, flags ...string) *Cluster {
 	for _, node := range c.Nodes {
 		node.WaitReady()
 	}
+	for _, node := range c.Nodes {
+		node.waitSettled()
+	}
 	return c
 }
 
