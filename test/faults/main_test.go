@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/conclavehq/conclave/test/faults/fault"
 	"github.com/conclavehq/conclave/test/faults/report"
+	"github.com/conclavehq/conclave/test/faults/run"
 	"github.com/conclavehq/conclave/test/faults/spec"
 )
 
@@ -52,6 +54,28 @@ func TestExitCodes(t *testing.T) {
 		if got := exitCode(err); got != c.want || done != len(c.faults) {
 			t.Errorf("%s: %d after %d runs, want %d: %v", c.what, got, done, c.want, err)
 		}
+	}
+}
+
+// A run that ended before it had a result is named, and the others are in the table.
+func TestTableWithoutAResult(t *testing.T) {
+	there, gone := t.TempDir(), t.TempDir()
+	passed := report.Result{
+		Spec: spec.Spec{Fault: "F01", Seed: 7}, Verdict: report.Passed, Injections: 3, ByFault: map[string]int{"F01": 3},
+		Cells: []report.Cell{{Workload: "lease", Operations: 4321}},
+	}
+	if err := passed.Write(filepath.Join(there, run.ResultFile)); err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	if err := table(&text, []string{gone, there}); err == nil || !strings.Contains(err.Error(), gone) {
+		t.Errorf("of the run without a result is said: %v", err)
+	}
+	if !strings.Contains(text.String(), "4,321") {
+		t.Errorf("the run with a result is missing:\n%s", text.String())
+	}
+	if err := table(io.Discard, []string{gone}); err == nil {
+		t.Error("a table of nothing is written, without an error")
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -120,27 +121,37 @@ func gridCommand() *cobra.Command {
 		Use:   "grid RUN... [SEARCH.yaml...]",
 		Short: "Write a table of what came of runs",
 		Args:  atLeastOne,
-		RunE: func(_ *cobra.Command, dirs []string) error {
-			var results []*report.Result
-			var searches []*report.Search
-			for _, dir := range dirs {
-				if filepath.Ext(dir) == ".yaml" {
-					s, err := report.ReadSearch(dir)
-					if err != nil {
-						return err
-					}
-					searches = append(searches, s)
-					continue
-				}
-				r, err := report.Read(filepath.Join(dir, run.ResultFile))
-				if err != nil {
-					return err
-				}
-				results = append(results, r)
-			}
-			return errors.Join(report.Scorecard(os.Stdout, results), report.Searches(os.Stdout, searches))
-		},
+		RunE:  func(_ *cobra.Command, paths []string) error { return table(os.Stdout, paths) },
 	}
+}
+
+// table writes what came of runs and of searches. What cannot be read does not keep the
+// others from it.
+func table(to io.Writer, paths []string) error {
+	var results []*report.Result
+	var searches []*report.Search
+	var failed error
+	for _, path := range paths {
+		if filepath.Ext(path) == ".yaml" {
+			s, err := report.ReadSearch(path)
+			if err != nil {
+				failed = errors.Join(failed, err)
+				continue
+			}
+			searches = append(searches, s)
+			continue
+		}
+		r, err := report.Read(filepath.Join(path, run.ResultFile))
+		if err != nil {
+			failed = errors.Join(failed, err)
+			continue
+		}
+		results = append(results, r)
+	}
+	if len(results) == 0 && len(searches) == 0 {
+		return failed
+	}
+	return errors.Join(report.Scorecard(to, results), report.Searches(to, searches), failed)
 }
 
 func listCommand() *cobra.Command {
