@@ -71,7 +71,7 @@ var All = []Plant{
 	},
 	{
 		Bug: SlowWatchDrops, Tag: "mutant_11", Name: "a slow watch loses changes in silence",
-		Fault: "F27", Workloads: "Watches", Checker: "watch: reliable",
+		Fault: "F27", Workloads: "Watches; the harness", Checker: "watch: reliable; a watch that is not read",
 		Package: "./statemachine/feed", Test: "TestLagging",
 	},
 	{

@@ -22,7 +22,7 @@
 //   - mutant_08 ClockRestarts: time begins anew with each leader (cluster/leadership.go; as etcd #9395). Expected to be found under F01 in Leases, Queues by: lease bounds: late.
 //   - mutant_09 LocalTokens: tokens are counted by each mutex, and begin again (recipes/mutex_line.go; as fencing by key version; Redlock). Expected to be found under F28 in Mutexes, Guarded by: tokens strictly increase.
 //   - mutant_10 WatchSkipsOnReconnect: a resumed watch begins one revision too late (sdk/watch.go; as off by one of many clients). Expected to be found under F12 in Watches by: watch: reliable, resumable.
-//   - mutant_11 SlowWatchDrops: a slow watch loses changes in silence (statemachine/feed/subscription.go; as etcd #17529). Expected to be found under F27 in Watches by: watch: reliable.
+//   - mutant_11 SlowWatchDrops: a slow watch loses changes in silence (statemachine/feed/subscription.go; as etcd #17529). Expected to be found under F27 in Watches; the harness by: watch: reliable; a watch that is not read.
 //   - mutant_12 CompactionEatsDelete: a compaction takes the deletes of its revision along (statemachine/mvcc/kv.go; as etcd #18089, #19179). Expected to be found under F22 in Watches, Compactions by: watch: reliable.
 //   - mutant_13 ProgressBeforeEvents: progress runs ahead of the events (statemachine/feed/watch.go, poll.go; as etcd #15220). Expected to be found under F18 in Watches by: watch: bookmarkable.
 //   - mutant_14 CompareBeforeApply: compares are decided before the proposal (cluster/propose.go; as Redis-Raft (Jepsen 2020)). Expected to be found under F12 in Registers, Lists by: branches recomputed; list cycles; porcupine.

@@ -23,6 +23,7 @@ const (
 // What a user gets wrong is answered by one sentence that says what it is, with a
 // non-zero exit, and changes nothing.
 func TestWrongCommands(t *testing.T) {
+	t.Parallel()
 	one := startCluster(t, 1)
 	stage(t, one)
 	before := revisionOf(t, one)
@@ -129,7 +130,11 @@ func runWith(t *testing.T, n *node, stdin string, args ...string) ended {
 	cmd := exec.CommandContext(ctx, binary(t), args...)
 	cmd.Env = append(environment(), "CONCLAVE_ENDPOINTS="+n.clientURL)
 	cmd.Stdin = strings.NewReader(stdin)
-	return finish(t, ctx, cmd)
+	ended, err := finish(ctx, cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ended
 }
 
 // stage prepares what the wrong commands are about: a key, a compacted past, a

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // commandTimeout bounds a command that is expected to end by itself.
@@ -25,26 +28,39 @@ type ended struct {
 // run types `conclave ARGS…` and waits for its end.
 func run(t testing.TB, args ...string) ended {
 	t.Helper()
+	return allAtOnce(t, args)[0]
+}
+
+// allAtOnce types several commands in as many terminals and waits for all their ends.
+func allAtOnce(t testing.TB, commands ...[]string) []ended {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), commandTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, binary(t), args...)
-	cmd.Env = environment()
-	return finish(t, ctx, cmd)
+	all := make([]ended, len(commands))
+	var running errgroup.Group
+	for i, args := range commands {
+		cmd := exec.CommandContext(ctx, binary(t), args...)
+		cmd.Env = environment()
+		running.Go(func() (err error) { all[i], err = finish(ctx, cmd); return err })
+	}
+	if err := running.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
 
 // finish runs a command to its end.
-func finish(t testing.TB, ctx context.Context, cmd *exec.Cmd) ended {
-	t.Helper()
+func finish(ctx context.Context, cmd *exec.Cmd) (ended, error) {
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	began := time.Now()
 	err := cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
-		t.Fatalf("%q: %v", cmd.Args, err)
+		return ended{}, fmt.Errorf("%q: %w", cmd.Args, err)
 	}
 	if ctx.Err() != nil {
-		t.Fatalf("%q did not end within %v:\n%s%s", cmd.Args[1:], commandTimeout, stdout.String(), stderr.String())
+		return ended{}, fmt.Errorf("%q did not end within %v:\n%s%s", cmd.Args[1:], commandTimeout, stdout.String(), stderr.String())
 	}
 	return ended{
 		args:   cmd.Args[1:],
@@ -52,7 +68,7 @@ func finish(t testing.TB, ctx context.Context, cmd *exec.Cmd) ended {
 		stderr: stderr.String(),
 		code:   cmd.ProcessState.ExitCode(),
 		took:   time.Since(began),
-	}
+	}, nil
 }
 
 // on is run with --endpoints of the node.

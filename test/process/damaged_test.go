@@ -21,6 +21,7 @@ import (
 //
 // Promises D1, S3.
 func TestDamagedFiles(t *testing.T) {
+	t.Parallel()
 	one := startCluster(t, 1, setting{"snapshot-count", "50"})
 	n := one.nodes[0]
 	values := fill(t, one)

@@ -108,6 +108,15 @@ func smallDisk(t *testing.T, bytes int64) string {
 	return dir
 }
 
+// resize makes a small disk larger or smaller, under what is on it.
+func resize(t *testing.T, disk string, bytes int64) {
+	t.Helper()
+	remount := exec.CommandContext(within(t, patience), "mount", "-o", fmt.Sprintf("remount,size=%d", bytes), disk)
+	if out, err := remount.CombinedOutput(); err != nil {
+		t.Fatalf("the disk is not made of another size: %v: %s", err, out)
+	}
+}
+
 // A node is started on a disk that others filled. It runs, or ends and says that there is
 // no room, not that its data is damaged, and that nothing is lost.
 //

@@ -11,6 +11,7 @@ import (
 //
 // Promise D1.
 func TestKilledNodeHasEverything(t *testing.T) {
+	t.Parallel()
 	one := startCluster(t, 1, setting{"snapshot-count", "70"})
 	n := one.nodes[0]
 	values := fill(t, one)

@@ -15,6 +15,7 @@ import (
 //
 // Promise S2.
 func TestLostDiskIsReplaced(t *testing.T) {
+	t.Parallel()
 	three := startCluster(t, 3, setting{"snapshot-count", "100"})
 	ctx := within(t, 2*patience)
 	for i := range short(300, 1000) {
@@ -105,6 +106,7 @@ func copyOf(t *testing.T, n *node) *node {
 //
 // Promise S2.
 func TestOldCopyOfDataIsRefused(t *testing.T) {
+	t.Parallel()
 	three := startCluster(t, 3)
 	ctx := within(t, 2*patience)
 	node := three.nodes[1]

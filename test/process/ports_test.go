@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"sync"
 	"testing"
 )
 
@@ -15,18 +16,35 @@ const (
 	lastPort  = 31000
 )
 
-// freePorts finds loopback ports that nobody listens on. They are all held open
-// until the last one is found, so that they differ.
+// given are the ports of all tests so far. A node may be down for the moment, so that
+// another test would find its port free.
+var given struct {
+	sync.Mutex
+	ports map[int]bool
+}
+
+// freePorts finds loopback ports that nobody listens on, and that no other test was given.
 func freePorts(t testing.TB, n int) []int {
 	t.Helper()
+	given.Lock()
+	defer given.Unlock()
+	if given.ports == nil {
+		given.ports = map[int]bool{}
+	}
 	var ports []int
 	for len(ports) < n {
 		port := firstPort + rand.IntN(lastPort-firstPort)
+		if given.ports[port] {
+			continue
+		}
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
 			continue // taken
 		}
-		defer func() { _ = l.Close() }()
+		if err = l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		given.ports[port] = true
 		ports = append(ports, port)
 	}
 	return ports

@@ -98,17 +98,20 @@ func undecidedWithoutMajority(t *testing.T, left *node) {
 	ended.refused(t, want)
 }
 
-// refusedWithoutMajority tries what needs one.
+// refusedWithoutMajority tries what needs one, all at once: each waits for its timeout.
 func refusedWithoutMajority(t *testing.T, left *node, commands ...string) {
 	t.Helper()
+	var typed [][]string
 	for _, command := range commands {
-		ended := left.on(t, append(strings.Fields(command), "--timeout", "3s")...)
+		typed = append(typed, append([]string{"--endpoints", left.clientURL, "--timeout", "3s"}, strings.Fields(command)...))
+	}
+	for i, ended := range allAtOnce(t, typed...) {
 		ended.refused(t, "majority")
 		if ended.code != noReach {
-			t.Errorf("%s: exit code %d, want %d", command, ended.code, noReach)
+			t.Errorf("%s: exit code %d, want %d", commands[i], ended.code, noReach)
 		}
 		if ended.took > 10*time.Second {
-			t.Errorf("%s: refused only after %v", command, ended.took)
+			t.Errorf("%s: refused only after %v", commands[i], ended.took)
 		}
 	}
 }

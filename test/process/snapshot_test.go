@@ -21,6 +21,7 @@ const putsPerTxn = 100
 //
 // Promises D4, S1.
 func TestFollowerCatchesUpBySnapshot(t *testing.T) {
+	t.Parallel()
 	writes := short(20_000, 200_000)
 	three := startCluster(t, 3, setting{"snapshot-count", "100"})
 	follower := three.follower(dataShard)

@@ -91,7 +91,7 @@ var All = []Fault{
 		What: "nodes change one by one between this program and the one before it, forth and back"},
 	{ID: "F27", Name: "overload", Family: "load", Every: 1500 * time.Millisecond, Hold: 2500 * time.Millisecond, Inject: overload,
 		Needs: []rig.Capability{rig.Limits},
-		What:  "a node gets a tenth of a processor, or far more calls come than the cluster can do"},
+		What:  "a node gets a tenth of a processor, far more calls come than the cluster can do, or a watch is not read while much is written"},
 	{ID: "F28", Name: "soup", Family: "mixed", Disks: true, Every: 500 * time.Millisecond, Hold: 1500 * time.Millisecond, Inject: soup,
 		What: "two or three of the others at a time"},
 }

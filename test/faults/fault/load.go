@@ -87,13 +87,15 @@ func (s *Scene) whyEnded(n *rig.Node) {
 
 // overload is F27.
 func overload(ctx context.Context, s *Scene) error {
-	if s.Rand.IntN(2) == 0 {
+	switch s.Rand.IntN(3) {
+	case 0:
 		return s.slowProcessor(ctx)
+	case 1:
+		return s.slowReader(ctx)
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.Hold)
 	defer cancel()
-	// It connects to nobody yet.
-	client, err := conclave.Dial(ctx, s.Client.Endpoints(), conclave.WithNamespace(Aside), conclave.WithRequestTimeout(time.Second))
+	client, err := s.aside(ctx)
 	if err != nil {
 		return err
 	}
@@ -114,6 +116,11 @@ func overload(ctx context.Context, s *Scene) error {
 
 // Aside is a namespace for what faults write, which no checker looks at.
 const Aside = "aside"
+
+// aside is a client of it, which is connected to nobody yet.
+func (s *Scene) aside(ctx context.Context, more ...conclave.Option) (*conclave.Client, error) {
+	return conclave.Dial(ctx, s.Client.Endpoints(), append(more, conclave.WithNamespace(Aside), conclave.WithRequestTimeout(time.Second))...)
+}
 
 // slowProcessor gives one node a tenth of a processor.
 func (s *Scene) slowProcessor(ctx context.Context) error {
