@@ -31,8 +31,10 @@ build: ## Build the static binary bin/conclave
 run: ## Start a single node that keeps its data in ./default.conclave
 	go run ./cmd/conclave server
 
+# What waits most of the time, for other processes, begins first: beside it there is
+# room for the rest.
 test: ## Run all tests
-	go test -p 2 -timeout 8m ./...
+	go test -p 2 -timeout 8m ./test/process ./...
 
 fuzz: ## Run each fuzz target for FUZZTIME (10m)
 	go run ./test/fuzz -time $(FUZZTIME) $(ARGS)

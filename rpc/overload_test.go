@@ -27,6 +27,7 @@ type flood struct {
 	mu                 sync.Mutex
 	accepted, refused  []time.Duration
 	otherwise          []*conclavev1.CallError
+	late               int // accepted, and not done in the time that a call has
 	withoutRetry, lost int
 }
 
@@ -37,6 +38,8 @@ func (f *flood) note(reply *conclavev1.Reply, took time.Duration) {
 	switch {
 	case reply.GetError() == nil:
 		f.accepted = append(f.accepted, took)
+	case info.GetReason() == conclavev1.ErrorReason_ERROR_REASON_OUTCOME_UNKNOWN:
+		f.late++
 	case info.GetReason() != conclavev1.ErrorReason_ERROR_REASON_OVERLOADED:
 		f.otherwise = append(f.otherwise, reply.GetError())
 	default:
@@ -74,14 +77,14 @@ func TestOverload(t *testing.T) {
 			len(f.accepted), len(f.refused), f.withoutRetry, f.lost, f.otherwise)
 	}
 	slowest, middle := f.accepted[len(f.accepted)*99/100], f.refused[len(f.refused)/2]
-	t.Logf("%d accepted, 99 of 100 in %v; %d refused, half of them in %v; the heap grew by %d MiB",
-		len(f.accepted), slowest, len(f.refused), middle, grown)
+	t.Logf("%d accepted, 99 of 100 in %v; %d late; %d refused, half of them in %v; the heap grew by %d MiB",
+		len(f.accepted), slowest, f.late, len(f.refused), middle, grown)
 	if grown > 200 {
 		t.Errorf("the heap grew by %d MiB", grown)
 	}
 	// Clients and node share few processors here, and a call's time begins before
 	// it is sent. Under the race detector, which -short comes with, all is slow.
-	if !testing.Short() && (slowest > 3*time.Second || middle > 500*time.Millisecond) {
+	if !testing.Short() && (f.late > 0 || slowest > 3*time.Second || middle > 500*time.Millisecond) {
 		t.Error("that is late")
 	}
 	s.hasAllRoom(256)

@@ -386,10 +386,14 @@ func (w *world) compact() {
 // Promises D3 and D4: revisions, versions, reads in the past and the history
 // of changes are as in a model that keeps a full copy per revision.
 func TestRandomOperationsMatchTheModel(t *testing.T) {
+	steps := 250
+	if testing.Short() { // with the race detector, to which one goroutine is nothing
+		steps = 50
+	}
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			w := newWorld(t, seed)
-			for range 250 {
+			for range steps {
 				w.write()
 				if w.rng.IntN(40) == 0 {
 					w.compact()
