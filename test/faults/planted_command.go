@@ -122,7 +122,7 @@ func (s *search) one(ctx context.Context, plant planted.Plant) (*report.Search, 
 			continue
 		}
 		result.Took, result.Seed = time.Since(began).Round(time.Second), seed
-		result.Found(found)
+		result.Found(found, out)
 		return result, os.RemoveAll(filepath.Join(out, "nodes"))
 	}
 	return result, nil

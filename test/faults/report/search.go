@@ -38,8 +38,9 @@ type Search struct {
 	Proof string   `yaml:"proof"`
 }
 
-// Found takes over what a run found.
-func (s *Search) Found(r *Result) {
+// Found takes over what a run found; the paths in it are those in the run's directory.
+func (s *Search) Found(r *Result, dir string) {
+	defer func() { s.Proof = strings.ReplaceAll(s.Proof, dir+"/", "") }()
 	for _, c := range r.Cells {
 		if c.Violations == 0 {
 			continue

@@ -109,3 +109,15 @@ func TestWrong(t *testing.T) {
 		}
 	}
 }
+
+// What is shown of a run does not say where on the machine it was.
+func TestFoundWithoutPlaces(t *testing.T) {
+	var s Search
+	s.Found(&Result{Cells: []Cell{
+		{Workload: "queues"},
+		{Workload: "harness", Violations: 1, Proof: []string{"n2 cannot open /disk/runs/m/1/nodes/n2/data"}},
+	}}, "/disk/runs/m/1")
+	if s.Proof != "n2 cannot open nodes/n2/data" || len(s.By) != 1 || s.By[0] != "harness" {
+		t.Errorf("found by %v: %s", s.By, s.Proof)
+	}
+}
