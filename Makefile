@@ -31,8 +31,8 @@ build: ## Build the static binary bin/conclave
 run: ## Start a single node that keeps its data in ./default.conclave
 	go run ./cmd/conclave server
 
-# What waits most of the time, for other processes, begins first: beside it there is
-# room for the rest.
+# test/process mostly waits for other processes, so it begins first and the other
+# packages run beside it. Nothing is printed before it has ended.
 test: ## Run all tests
 	go test -p 2 -timeout 8m ./test/process ./...
 

@@ -74,9 +74,8 @@ func (c *Cluster) lookAtRoom() error {
 	}
 	c.room.look(&own, time.Now())
 	c.heardOfRoom(c.id.Name, own.Short, 0)
-	// To make room takes some, and first of all what waits in memory is written: where that
-	// does not fit, because others have filled the disk, the attempt would end the process.
-	if own.Free < 2*own.Least && own.Free > 0 && free > own.Least/8 {
+	// To make room takes some: with none at all the attempt would end the process.
+	if own.Free < 2*own.Least && free > own.Least/8 {
 		select {
 		case c.reclaim <- struct{}{}:
 		default:

@@ -27,7 +27,7 @@ type flood struct {
 	mu                 sync.Mutex
 	accepted, refused  []time.Duration
 	otherwise          []*conclavev1.CallError
-	late               int // accepted, and not done in the time that a call has
+	late               int // accepted, and not known to be done in the time that a call has
 	withoutRetry, lost int
 }
 
@@ -72,7 +72,7 @@ func TestOverload(t *testing.T) {
 
 	slices.Sort(f.accepted)
 	slices.Sort(f.refused)
-	if len(f.accepted) == 0 || len(f.refused) == 0 || len(f.otherwise) > 0 || f.lost > 0 || f.withoutRetry > 0 {
+	if len(f.accepted) <= f.late || len(f.refused) == 0 || len(f.otherwise) > 0 || f.lost > 0 || f.withoutRetry > 0 {
 		t.Fatalf("%d accepted, %d refused, %d of them without a time, %d lost, others %v",
 			len(f.accepted), len(f.refused), f.withoutRetry, f.lost, f.otherwise)
 	}

@@ -162,7 +162,7 @@ func (im *importer) check() {
 // origin at every revision since the copy, and whoever watches is told what changed.
 func TestImportedHistoryIsThatOfTheOrigin(t *testing.T) {
 	seeds := uint64(6)
-	if testing.Short() { // with the race detector, to which one goroutine is nothing
+	if testing.Short() { // for the race detector, which finds nothing in one goroutine
 		seeds = 1
 	}
 	for seed := range seeds {

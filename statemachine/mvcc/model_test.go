@@ -387,7 +387,7 @@ func (w *world) compact() {
 // of changes are as in a model that keeps a full copy per revision.
 func TestRandomOperationsMatchTheModel(t *testing.T) {
 	steps := 250
-	if testing.Short() { // with the race detector, to which one goroutine is nothing
+	if testing.Short() { // for the race detector, which finds nothing in one goroutine
 		steps = 50
 	}
 	for seed := range uint64(4) {

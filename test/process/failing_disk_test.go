@@ -25,7 +25,6 @@ const endsWithin = time.Second
 //
 // Promises D1, S3
 func TestFailingDisk(t *testing.T) {
-	t.Parallel()
 	needStrace(t)
 	for files, pattern := range map[string]string{
 		"log":      "raft/*/*/logdb-*/%06d.log",

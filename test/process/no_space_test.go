@@ -33,7 +33,6 @@ const roomyBytes = 768 << 20
 //
 // Promises D1, S5.
 func TestNoSpace(t *testing.T) {
-	t.Parallel()
 	n := onSmallDisk(t, smallDisk(t, roomyBytes))
 	client := dial(t, n.clientURL)
 	ctx := within(t, 5*patience)
@@ -108,7 +107,7 @@ func TestNoSpace(t *testing.T) {
 func TestNoSpaceOfAFollower(t *testing.T) {
 	t.Parallel()
 	disk := smallDisk(t, roomyBytes)
-	three := prepareCluster(t, 3)
+	three := prepareCluster(t, 3, setting{"min-free-space", "24MiB"})
 	three.nodes[2].dir = filepath.Join(disk, "n3")
 	three.start()
 	if three.leader(2) == three.nodes[2] {
@@ -117,10 +116,12 @@ func TestNoSpaceOfAFollower(t *testing.T) {
 		}
 	}
 	putLarge(t, dial(t, three.nodes[0].clientURL), "many/", 512)
-	// At once, so that nobody hears of a disk that has room for the 32 MiB and is full
-	// nevertheless. There is not even room for what the node has in memory.
-	awaitRest(t, disk)
-	resize(t, disk, roomyBytes-room(t, disk)+(16<<20))
+	// In two steps, so that what is in memory still has room; and each of them at once:
+	// nobody hears of a disk that has room for the 32 MiB and is full nevertheless.
+	for _, left := range []int64{70 << 20, 16 << 20} {
+		awaitRest(t, disk)
+		resize(t, disk, roomyBytes-room(t, disk)+left)
+	}
 	for _, n := range three.nodes {
 		client := dial(t, n.clientURL)
 		eventually(t, patience, func(ctx context.Context) error {

@@ -16,11 +16,11 @@ const (
 	lastPort  = 31000
 )
 
-// given are the ports of all tests so far. A node may be down for the moment, so that
-// another test would find its port free.
+// given are the ports of all tests of this process so far. A node may be down for the
+// moment, so that another test would find its port free.
 var given struct {
-	sync.Mutex
-	ports map[int]bool
+	sync.Mutex // protects what follows
+	ports      map[int]bool
 }
 
 // freePorts finds loopback ports that nobody listens on, and that no other test was given.

@@ -28,7 +28,7 @@ func (n *Node) waitSettled() {
 		if err != nil {
 			return err
 		}
-		if v.Storage != v.Cluster {
+		if v.Storage == "" || v.Storage != v.Cluster {
 			return fmt.Errorf("etcd's storage is of version %s, its cluster of %s", v.Storage, v.Cluster)
 		}
 		return nil
@@ -45,5 +45,9 @@ func (n *Node) versions(ctx context.Context) (v versions, err error) {
 		return versions{}, err
 	}
 	defer func() { err = errors.Join(err, answer.Body.Close()) }()
-	return v, json.NewDecoder(answer.Body).Decode(&v)
+	if answer.StatusCode != http.StatusOK {
+		return versions{}, fmt.Errorf("/version: %s", answer.Status)
+	}
+	err = json.NewDecoder(answer.Body).Decode(&v)
+	return v, err
 }

@@ -117,7 +117,7 @@ func overload(ctx context.Context, s *Scene) error {
 // Aside is a namespace for what faults write, which no checker looks at.
 const Aside = "aside"
 
-// aside is a client of it, which is connected to nobody yet.
+// aside dials a client of the namespace Aside; it connects with its first call.
 func (s *Scene) aside(ctx context.Context, more ...conclave.Option) (*conclave.Client, error) {
 	return conclave.Dial(ctx, s.Client.Endpoints(), append(more, conclave.WithNamespace(Aside), conclave.WithRequestTimeout(time.Second))...)
 }

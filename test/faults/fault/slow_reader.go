@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	conclave "github.com/conclavehq/conclave/sdk"
 )
@@ -16,48 +17,58 @@ const (
 	// perCall is how many keys each caller of slowReader writes with a call: a node keeps
 	// only so many events for a watch that is not read.
 	perCall = 16
-	// callersAside is how many callers write; they are served as fast as can be.
+	// callersAside write without overloading anybody, so that much is written.
 	callersAside = 64
+	// leastUnread is how long nothing is read at least: in less time not enough is written.
+	leastUnread = 2 * time.Second
 )
 
 // slowReader has a watch that is not read while much is written. It has to tell all of
 // it nevertheless, in order and once: who is slow may be sent what was stored meanwhile,
 // and loses nothing in silence (etcd #17529).
-func (s *Scene) slowReader(run context.Context) error {
-	ctx, cancel := context.WithTimeout(run, patience)
-	defer cancel()
+func (s *Scene) slowReader(ctx context.Context) error {
 	writer, err := s.aside(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = writer.Close() }()
-	// A watch that shares a stream with others would be taken from it.
+	// Without a stream of its own the SDK would end a watch that is not read, and begin it
+	// again, before the node has too much for it.
 	watcher, err := s.aside(ctx, conclave.WithoutPipeline())
 	if err != nil {
 		return err
 	}
 	defer func() { _ = watcher.Close() }()
-	first, err := writer.Put(ctx, "slow/", "")
+	first, err := writer.Put(ctx, "slow", "")
 	if err != nil {
 		return err
 	}
-	w, err := newUnread(watcher.Watch(ctx, "slow/", conclave.WithPrefix(), conclave.FromRevision(first)))
-	if err != nil {
-		return err
+	watching, cancel := context.WithCancel(ctx)
+	defer cancel()
+	u := newUnread(watcher.Watch(watching, "slow", conclave.WithPrefix(), conclave.FromRevision(first)))
+	defer u.stop()
+	late := time.AfterFunc(patience, cancel)
+	if wrong := u.readTo(first, 1); wrong != "" {
+		if ctx.Err() == nil {
+			s.complain("a watch from revision %d on %s", first, wrong)
+		}
+		return s.nothing()
 	}
-	defer w.stop()
 	s.begin("a watch that is not read", false)
-	written := s.writeMuch(ctx, writer)
-	if wrong := w.catchUp(written); wrong != "" && run.Err() == nil {
-		s.complain("a watch that was not read for %v, while there were %d writes, %s", s.Hold, len(written), wrong)
+	written := s.writeMuch(ctx, writer, max(s.Hold, leastUnread))
+	if len(written) == 0 {
+		return s.nothing()
+	}
+	late.Reset(patience)
+	if wrong := u.catchUp(written); wrong != "" && ctx.Err() == nil {
+		s.complain("a watch that was not read during %d writes %s", len(written), wrong)
 	}
 	return nil
 }
 
-// writeMuch writes for as long as the harm lasts, and returns the revisions of what was
-// acknowledged.
-func (s *Scene) writeMuch(ctx context.Context, client *conclave.Client) (written []conclave.Revision) {
-	ctx, cancel := context.WithTimeout(ctx, s.Hold)
+// writeMuch writes for a while and returns the revisions of what was acknowledged.
+func (s *Scene) writeMuch(ctx context.Context, client *conclave.Client, during time.Duration) (written []conclave.Revision) {
+	ctx, cancel := context.WithTimeout(ctx, during)
 	defer cancel()
 	value := strings.Repeat("x", 1<<10)
 	var mu sync.Mutex // protects written
@@ -88,57 +99,49 @@ type unread struct {
 	next func() (conclave.Event, error, bool)
 	stop func()
 	last conclave.Revision
-	told map[conclave.Revision]int // events of each revision
+	told map[conclave.Revision]map[string]bool // the keys of each revision
 }
 
-// newUnread begins a watch and reads its first event. It is closed by stop.
-func newUnread(events iter.Seq2[conclave.Event, error]) (*unread, error) {
-	u := &unread{told: map[conclave.Revision]int{}}
+// newUnread makes one that is closed by stop. The watch begins with the first read.
+func newUnread(events iter.Seq2[conclave.Event, error]) *unread {
+	u := &unread{told: map[conclave.Revision]map[string]bool{}}
 	u.next, u.stop = iter.Pull2(events)
-	if _, err := u.read(); err != nil {
-		u.stop()
-		return nil, err
-	}
-	return u, nil
+	return u
 }
 
-// read takes one event and says what is wrong with its place.
-func (u *unread) read() (wrong string, err error) {
-	event, err, more := u.next()
-	switch {
-	case !more:
-		return "", errors.New("the watch ended")
-	case err != nil:
-		return "", err
-	case event.Revision < u.last:
-		return fmt.Sprintf("told revision %d after %d", event.Revision, u.last), nil
-	}
-	u.last = event.Revision
-	u.told[u.last]++
-	return "", nil
-}
-
-// catchUp reads up to the last of some writes and says what is wrong with what was
-// told: each of them is a revision with perCall events. Where the past is compacted there
-// is nothing to say.
-func (u *unread) catchUp(writes []conclave.Revision) (wrong string) {
-	if len(writes) == 0 {
-		return ""
-	}
-	to := slices.Max(writes)
-	for u.last < to || u.last == to && u.told[to] < perCall {
-		wrong, err := u.read()
+// readTo reads up to a revision and so many changes of it, and says what is wrong with
+// what was told. Where the past is compacted there is nothing to say.
+func (u *unread) readTo(to conclave.Revision, changes int) (wrong string) {
+	for u.last < to || u.last == to && len(u.told[to]) < changes {
+		event, err, more := u.next()
 		switch {
-		case wrong != "":
-			return wrong
 		case errors.Is(err, conclave.ErrCompacted):
 			return ""
-		case err != nil:
-			return fmt.Sprintf("ended at revision %d of %d: %v", u.last, to, err)
+		case err != nil || !more:
+			return fmt.Sprintf("ended, or was told nothing more in %v, at revision %d of %d: %v", patience, u.last, to, err)
+		case event.Revision < u.last:
+			return fmt.Sprintf("told revision %d after %d", event.Revision, u.last)
+		case u.told[event.Revision][event.KV.Key]:
+			return fmt.Sprintf("told %s at revision %d twice", event.KV.Key, event.Revision)
 		}
+		u.last = event.Revision
+		if u.told[u.last] == nil {
+			u.told[u.last] = map[string]bool{}
+		}
+		u.told[u.last][event.KV.Key] = true
+	}
+	return ""
+}
+
+// catchUp reads up to the last of some writes, each of which is a revision with perCall
+// changes, and says what is wrong with what was told.
+func (u *unread) catchUp(writes []conclave.Revision) (wrong string) {
+	last := slices.Max(writes)
+	if wrong := u.readTo(last, perCall); wrong != "" || u.last < last {
+		return wrong
 	}
 	for _, w := range writes {
-		if told := u.told[w]; told != perCall {
+		if told := len(u.told[w]); told != perCall {
 			return fmt.Sprintf("told %d of the %d changes of the acknowledged revision %d, and then of %d", told, perCall, w, u.last)
 		}
 	}

@@ -40,7 +40,6 @@ type Search struct {
 
 // Found takes over what a run found; the paths in it are those in the run's directory.
 func (s *Search) Found(r *Result, dir string) {
-	defer func() { s.Proof = strings.ReplaceAll(s.Proof, dir+"/", "") }()
 	for _, c := range r.Cells {
 		if c.Violations == 0 {
 			continue
@@ -53,6 +52,7 @@ func (s *Search) Found(r *Result, dir string) {
 	if len(r.Failures) > 0 && s.Proof == "" {
 		s.By, s.Proof = append(s.By, "the run itself"), r.Failures[0]
 	}
+	s.Proof = strings.ReplaceAll(s.Proof, dir+"/", "")
 }
 
 var word = regexp.MustCompile(`\w+`)
