@@ -73,8 +73,8 @@ func TestOverload(t *testing.T) {
 	slices.Sort(f.accepted)
 	slices.Sort(f.refused)
 	if len(f.accepted) <= f.late || len(f.refused) == 0 || len(f.otherwise) > 0 || f.lost > 0 || f.withoutRetry > 0 {
-		t.Fatalf("%d accepted, %d refused, %d of them without a time, %d lost, others %v",
-			len(f.accepted), len(f.refused), f.withoutRetry, f.lost, f.otherwise)
+		t.Fatalf("%d accepted, %d late, %d refused, %d of them without a time, %d lost, others %v",
+			len(f.accepted), f.late, len(f.refused), f.withoutRetry, f.lost, f.otherwise)
 	}
 	slowest, middle := f.accepted[len(f.accepted)*99/100], f.refused[len(f.refused)/2]
 	t.Logf("%d accepted, 99 of 100 in %v; %d late; %d refused, half of them in %v; the heap grew by %d MiB",

@@ -39,15 +39,16 @@ func (s *Scene) slowReader(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = watcher.Close() }()
-	first, err := writer.Put(ctx, "slow", "")
+	watching, cancel := context.WithCancel(ctx)
+	defer cancel()
+	late := time.AfterFunc(patience, cancel)
+	defer late.Stop()
+	first, err := writer.Put(watching, "slow", "")
 	if err != nil {
 		return err
 	}
-	watching, cancel := context.WithCancel(ctx)
-	defer cancel()
 	u := newUnread(watcher.Watch(watching, "slow", conclave.WithPrefix(), conclave.FromRevision(first)))
 	defer u.stop()
-	late := time.AfterFunc(patience, cancel)
 	if wrong := u.readTo(first, 1); wrong != "" {
 		if ctx.Err() == nil {
 			s.complain("a watch from revision %d on %s", first, wrong)
